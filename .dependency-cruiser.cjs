@@ -2,7 +2,7 @@
 const PURE = '^src/(inject|guard|audit/(formats|detect)|rules/(language|compile))/'
 const BASE = '^src/(api|config)/'
 const EDGE = '^src/(admission|cluster|rules|ids|capture|findings|audit)/'
-const IO = '^(node:)?(fs|net|http|https|http2|tls|dgram|dns|child_process|timers|worker_threads|crypto)(/.*)?$'
+const IO = '^(node:)?(fs|net|http|https|http2|tls|dgram|dns|child_process|timers|worker_threads|crypto)(/|$)'
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
