@@ -79,4 +79,6 @@ export interface IdsDaemonSetView {
   }[]
   /** `maxUnavailable` of the rolling update as the object gives it (`1`, `10%`). */
   readonly maxUnavailable: number | string
+  /** Whether a rollout is under way, by the measure of `kubectl rollout status`: not every Pod is updated and available. */
+  readonly rollingOut?: boolean
 }

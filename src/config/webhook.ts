@@ -4,81 +4,114 @@ import { z } from 'zod'
 const quantity = z
   .string()
   .regex(/^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi)?$/, 'must be a Kubernetes quantity such as 100m or 64Mi')
-const resourcesOf = (cpu: string, memory: string, cpuLimit: string, memoryLimit: string) =>
+const resourcesOf = (who: string, cpu: string, memory: string, cpuLimit: string, memoryLimit: string) =>
   z.strictObject({
-    requests: z.strictObject({ cpu: quantity.default(cpu), memory: quantity.default(memory) }).prefault({}),
-    limits: z.strictObject({ cpu: quantity.default(cpuLimit), memory: quantity.default(memoryLimit) }).prefault({}),
+    requests: z
+      .strictObject({
+        cpu: quantity.default(cpu).describe(`CPU that ${who} asks for`),
+        memory: quantity.default(memory).describe(`memory that ${who} asks for`),
+      })
+      .prefault({}),
+    limits: z
+      .strictObject({
+        cpu: quantity.default(cpuLimit).describe(`most CPU ${who} may use`),
+        memory: quantity.default(memoryLimit).describe(`most memory ${who} may use`),
+      })
+      .prefault({}),
   })
+const listener = (port: number, what: string) =>
+  z
+    .strictObject({
+      address: z.string().default('0.0.0.0').describe(`address on which ${what} is served`),
+      port: z.int().min(0).max(65535).default(port).describe(`port on which ${what} is served; 0 takes a free one`),
+    })
+    .prefault({})
 
 export const mode = z.enum(['block', 'detect'])
 export const floor = z.enum(['off', 'detect', 'block'])
 
 export const injectSettings = z.strictObject({
-  /** How requests reach the WAF. Must be said: never chosen silently. */
-  capture: z.enum(['port']),
-  /** The sekisho-waf image, tag or digest. */
-  image: z.string().min(1),
-  imagePullPolicy: z.enum(['IfNotPresent', 'Always', 'Never']).default('IfNotPresent'),
-  /** Names of pull Secrets added to protected Pods; they must exist in the Pod's namespace. */
-  imagePullSecrets: z.array(z.string()).default([]),
+  capture: z.enum(['port']).describe('how requests reach the WAF; must be said, never chosen silently'),
+  image: z.string().min(1).describe('the sekisho-waf image, by tag or digest'),
+  imagePullPolicy: z
+    .enum(['IfNotPresent', 'Always', 'Never'])
+    .default('IfNotPresent')
+    .describe('when the kubelet pulls that image'),
+  imagePullSecrets: z
+    .array(z.string())
+    .default([])
+    .describe("names of pull Secrets added to protected Pods; they must exist in the Pod's namespace"),
   resources: z
     .strictObject({
-      waf: resourcesOf('50m', '128Mi', '1', '384Mi').prefault({}),
-      rules: resourcesOf('5m', '16Mi', '100m', '64Mi').prefault({}),
+      waf: resourcesOf('the WAF', '50m', '128Mi', '1', '384Mi').prefault({}),
+      rules: resourcesOf('the rule-updater', '5m', '16Mi', '100m', '64Mi').prefault({}),
     })
     .prefault({}),
-  /** The lowest mode a tenant may choose. */
-  lowestMode: floor.default('off'),
-  /** Whether `sekisho.dev/waf: off` on a Pod is honoured in a namespace that has a default mode. */
-  allowOff: z.boolean().default(true),
-  /** What a WAF does until its first bundle is placed. */
-  withoutBundle: z.enum(['baseline-detect', 'baseline-block', 'wait']).default('baseline-block'),
-  paranoiaLevel: z.int().min(1).max(4).default(1),
+  lowestMode: floor.default('off').describe('the lowest mode a tenant may choose'),
+  allowOff: z
+    .boolean()
+    .default(true)
+    .describe('whether `sekisho.dev/waf: off` on a Pod is honoured in a namespace that has a default mode'),
+  withoutBundle: z
+    .enum(['baseline-detect', 'baseline-block', 'wait'])
+    .default('baseline-block')
+    .describe('what a WAF does until its first bundle is placed'),
+  paranoiaLevel: z.int().min(1).max(4).default(1).describe("the CRS's paranoia level"),
   allowedMethods: z
-    .array(z.string().regex(/^[A-Z]+$/))
-    .default(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']),
+    .array(z.string().regex(/^[A-Z]+$/, 'must be an HTTP method in capitals'))
+    .default(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE'])
+    .describe('HTTP methods the WAF lets through'),
   bodyLimitBytes: z
     .int()
     .min(1024)
     .max(1 << 30)
-    .default(13_107_200),
-  /** CIDRs whose X-Forwarded-For is believed. */
-  trustedProxies: z.array(z.string()).default([]),
-  /** Size of the memory-backed volume for request bodies. */
-  tmpSize: quantity.default('64Mi'),
-  /** Size of the volume for rule sets, status and the FIFO. */
-  runSize: quantity.default('64Mi'),
+    .default(13_107_200)
+    .describe('largest request body the WAF takes'),
+  trustedProxies: z.array(z.string()).default([]).describe('CIDRs whose X-Forwarded-For is believed'),
+  tmpSize: quantity.default('64Mi').describe('size of the memory-backed volume for request bodies'),
+  runSize: quantity.default('64Mi').describe('size of the volume for rule sets, status and the FIFO'),
 })
 export type InjectSettings = z.output<typeof injectSettings>
 
 export const guardSettings = z.strictObject({
-  idsNamespace: z.string().default('sekisho-node'),
-  idsDaemonSet: z.string().default('sekisho-ids'),
-  /** How long a node whose IDS was Ready may be without it during a rollout. */
-  graceSeconds: z.int().min(0).max(3600).default(120),
-  /** Whether a namespace is admitted while the cluster has no node yet (scale from zero). */
-  allowNoNodes: z.boolean().default(false),
-  /** Whether the PodNodeSelector admission plugin is on, so that its namespace annotation counts for reach. */
-  podNodeSelector: z.boolean().default(false),
+  idsNamespace: z.string().default('sekisho-node').describe("the IDS DaemonSet's namespace"),
+  idsDaemonSet: z.string().default('sekisho-ids').describe("the IDS DaemonSet's name"),
+  graceSeconds: z
+    .int()
+    .min(0)
+    .max(3600)
+    .default(120)
+    .describe('how long a node whose IDS was Ready may be without it during a rollout'),
+  allowNoNodes: z
+    .boolean()
+    .default(false)
+    .describe('whether a namespace is admitted while the cluster has no node yet (scale from zero)'),
+  podNodeSelector: z
+    .boolean()
+    .default(false)
+    .describe('whether the PodNodeSelector admission plugin is on, so that its namespace annotation counts for reach'),
 })
 export type GuardSettings = z.output<typeof guardSettings>
 
 export const webhookConfig = z.strictObject({
-  listen: z
-    .strictObject({ address: z.string().default('0.0.0.0'), port: z.int().min(0).max(65535).default(8443) })
+  listen: listener(8443, 'the webhook (TLS)'),
+  health: listener(8080, 'health and metrics (plain HTTP)'),
+  tls: z
+    .strictObject({
+      directory: z.string().default('/etc/sekisho/tls').describe('where tls.crt, tls.key and ca.crt are; read again when they change'),
+    })
     .prefault({}),
-  /** Health and metrics, plain HTTP. */
-  health: z
-    .strictObject({ address: z.string().default('0.0.0.0'), port: z.int().min(0).max(65535).default(8080) })
-    .prefault({}),
-  tls: z.strictObject({ directory: z.string().default('/etc/sekisho/tls') }).prefault({}),
-  /** Largest request body, bytes. */
   bodyLimitBytes: z
     .int()
     .min(1024)
-    .default(7 * 1024 * 1024),
-  /** How long after SIGTERM connections are still served, ms. */
-  drainMs: z.int().min(0).max(60_000).default(5_000),
+    .default(7 * 1024 * 1024)
+    .describe('largest AdmissionReview taken; an update carries two objects'),
+  drainMs: z
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(5_000)
+    .describe('how long after SIGTERM connections are still served'),
   inject: injectSettings,
   guard: guardSettings.prefault({}),
 })
