@@ -19,6 +19,9 @@ const resourcesOf = (who: string, cpu: string, memory: string, cpuLimit: string,
       })
       .prefault({}),
   })
+const cidr = z.string().refine((text) => z.cidrv4().safeParse(text).success || z.cidrv6().safeParse(text).success, {
+  error: 'must be a CIDR such as 10.0.0.0/8',
+})
 const listener = (port: number, what: string) =>
   z
     .strictObject({
@@ -67,7 +70,7 @@ export const injectSettings = z.strictObject({
     .max(1 << 30)
     .default(13_107_200)
     .describe('largest request body the WAF takes'),
-  trustedProxies: z.array(z.string()).default([]).describe('CIDRs whose X-Forwarded-For is believed'),
+  trustedProxies: z.array(cidr).default([]).describe('CIDRs whose X-Forwarded-For is believed'),
   tmpSize: quantity.default('64Mi').describe('size of the memory-backed volume for request bodies'),
   runSize: quantity.default('64Mi').describe('size of the volume for rule sets, status and the FIFO'),
 })
@@ -90,6 +93,12 @@ export const guardSettings = z.strictObject({
     .boolean()
     .default(false)
     .describe('whether the PodNodeSelector admission plugin is on, so that its namespace annotation counts for reach'),
+  allowUncoveredHours: z
+    .int()
+    .min(0)
+    .max(8760)
+    .default(72)
+    .describe('the longest time `sekisho.dev/allow-uncovered` may be set for; 0 forbids it'),
 })
 export type GuardSettings = z.output<typeof guardSettings>
 
@@ -98,7 +107,10 @@ export const webhookConfig = z.strictObject({
   health: listener(8080, 'health and metrics (plain HTTP)'),
   tls: z
     .strictObject({
-      directory: z.string().default('/etc/sekisho/tls').describe('where tls.crt, tls.key and ca.crt are; read again when they change'),
+      directory: z
+        .string()
+        .default('/etc/sekisho/tls')
+        .describe('where tls.crt, tls.key and ca.crt are; read again when they change'),
     })
     .prefault({}),
   bodyLimitBytes: z
@@ -106,12 +118,7 @@ export const webhookConfig = z.strictObject({
     .min(1024)
     .default(7 * 1024 * 1024)
     .describe('largest AdmissionReview taken; an update carries two objects'),
-  drainMs: z
-    .int()
-    .min(0)
-    .max(60_000)
-    .default(5_000)
-    .describe('how long after SIGTERM connections are still served'),
+  drainMs: z.int().min(0).max(60_000).default(5_000).describe('how long after SIGTERM connections are still served'),
   inject: injectSettings,
   guard: guardSettings.prefault({}),
 })
