@@ -18,6 +18,11 @@ interface Entry {
 
 export const COMMANDS: readonly Entry[] = [
   {
+    word: 'config',
+    sentence: 'check and explain a configuration file',
+    load: () => import('./commands/config-check.ts'),
+  },
+  {
     word: 'completion',
     sentence: 'print the completion script for bash, zsh or fish',
     load: () => import('./commands/completion.ts'),

@@ -1,9 +1,11 @@
 /** The configuration file of `sekisho webhook`: one schema with its defaults. docs/reference/configuration.md lists the same; a test compares. */
 import { z } from 'zod'
 
-const quantity = z
-  .string()
-  .regex(/^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi)?$/, 'must be a Kubernetes quantity such as 100m or 64Mi')
+/** As in Kubernetes, `cpu: 1` may be written without quotes. */
+const quantity = z.preprocess(
+  (value) => (typeof value === 'number' ? String(value) : value),
+  z.string().regex(/^[0-9]+(\.[0-9]+)?(m|k|Ki|M|Mi|G|Gi)?$/, 'must be a Kubernetes quantity such as 100m or 64Mi'),
+)
 const resourcesOf = (who: string, cpu: string, memory: string, cpuLimit: string, memoryLimit: string) =>
   z.strictObject({
     requests: z

@@ -1,0 +1,30 @@
+/** The known word nearest to one that is not known: what a person most likely meant. Pure. */
+
+/** Edits (insert, delete, replace, swap of neighbours) that make `b` of `a`. */
+export const distance = (a: string, b: string): number => {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1]
+      let least = Math.min(row[j - 1]! + 1, rows[i - 1]![j]! + 1, rows[i - 1]![j - 1]! + (same ? 0 : 1))
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        least = Math.min(least, rows[i - 2]![j - 2]! + 1)
+      row.push(least)
+    }
+    rows.push(row)
+  }
+  return rows[a.length]![b.length]!
+}
+
+/** The nearest of `known`, if any is near enough to be worth a guess (a third of its letters, at least two edits). */
+export const nearest = (word: string, known: readonly string[]): string | undefined => {
+  if (word.length > 64) return undefined
+  let best: { word: string; far: number } | undefined
+  for (const candidate of known) {
+    const far = distance(word.toLowerCase(), candidate.toLowerCase())
+    if (far <= Math.max(2, Math.floor(candidate.length / 3)) && (!best || far < best.far))
+      best = { word: candidate, far }
+  }
+  return best?.word
+}
