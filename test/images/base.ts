@@ -51,7 +51,6 @@ find usr/share/doc -type l ! -name copyright -delete
 find usr/share/doc -type d -empty -delete
 rm -rf usr/share/man/* usr/share/info/* usr/share/groff usr/share/lintian usr/share/linda
 find usr/share/locale -mindepth 1 -maxdepth 1 ! -name locale.alias -exec rm -rf {} +
-find usr/lib/*-linux-gnu/gconv -name '*.so' ! -name 'UTF*' ! -name 'UNICODE*' ! -name 'ISO8859-1.so' -delete 2>/dev/null || true
 rm -rf var/cache/apt/* var/lib/apt/lists/* var/log/*.log var/log/apt debootstrap tmp/* var/tmp/*
 rm -f etc/hostname etc/resolv.conf var/cache/ldconfig/aux-cache
 find var/cache/debconf -name '*-old' -delete`
@@ -97,9 +96,13 @@ export async function ensureBase({ log }: { log: Log }): Promise<string> {
     await timed(log, `debootstrap of Debian ${SUITE}`, () =>
       // An older debootstrap has no script named for a new suite; 'sid' is the one it would link to.
       // In a mount namespace of its own, so that an interrupted run leaves no /proc mounted under the folder we delete.
-      command('unshare', ['--mount', '--propagation', 'private', 'debootstrap', '--variant=minbase', SUITE, root, mirror, 'sid'], {
-        env: { ...process.env, LC_ALL: 'C' },
-      }),
+      command(
+        'unshare',
+        ['--mount', '--propagation', 'private', 'debootstrap', '--variant=minbase', SUITE, root, mirror, 'sid'],
+        {
+          env: { ...process.env, LC_ALL: 'C' },
+        },
+      ),
     )
     for (const [path, text] of Object.entries(FILES)) {
       mkdirSync(join(root, path, '..'), { recursive: true })

@@ -45,12 +45,15 @@ export function attempt(program: string, args: readonly string[], options: Comma
   })
 }
 
+const short = (line: string): string => (line.length > 400 ? `${line.slice(0, 400)} …` : line)
+
 /** Runs `program` and returns its stdout; another exit code than 0 is an error with the last lines of its output. */
 export async function command(program: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await attempt(program, args, options)
   if (code === 0) return stdout
-  const last = `${stdout}\n${stderr}`.trim().split('\n').slice(-15).join('\n')
-  throw new Error(`'${program} ${args.join(' ')}' ended with exit code ${code}; its last lines:\n${last}`)
+  const last = `${stdout}\n${stderr}`.trim().split('\n').slice(-15)
+  const called = short([program, ...args].join(' '))
+  throw new Error(`'${called}' ended with exit code ${code}; its last lines:\n${last.map(short).join('\n')}`)
 }
 
 /** Tells that a step begins, that it still runs (every 10 s), and how long it took. */

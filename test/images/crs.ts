@@ -40,7 +40,10 @@ export async function ensureCrs({ log }: { log: Log }): Promise<{ version: strin
     for (const file of readdirSync(join(Dir, 'rules/@owasp_crs')))
       cpSync(join(Dir, 'rules/@owasp_crs', file), join(root, 'rules', file))
     for (const part of ['config', 'before', 'after'])
-      writeFileSync(join(root, 'plugins', `empty-${part}.conf`), '# Keeps the Include of plugins valid while there is none.\n')
+      writeFileSync(
+        join(root, 'plugins', `empty-${part}.conf`),
+        '# Keeps the Include of plugins valid while there is none.\n',
+      )
     await command('chmod', ['-R', 'u=rwX,go=rX', root])
     const archive = join(work, 'crs.tar')
     const same = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--format=ustar']
