@@ -80,8 +80,11 @@ export const parseConfig = <S extends z.ZodType>(schema: S, text: string, file: 
   const at = finder(file, document, lines)
   const settings = settingsOf(schema)
   const result = schema.safeParse(data)
-  if (!result.success)
-    throw new ConfigError(result.error.issues.flatMap((issue) => problems(issue, data, settings, at)))
+  if (!result.success) {
+    const line = ({ where }: ConfigProblem) => Number(where.split(':').at(-2))
+    const found = result.error.issues.flatMap((issue) => problems(issue, data, settings, at))
+    throw new ConfigError(found.sort((a, b) => line(a) - line(b)))
+  }
   return {
     config: freeze(result.data),
     settings: settings.map((setting) => ({
