@@ -65,7 +65,7 @@ export function judgeDaemonSet(
   return deny(
     request.operation === 'DELETE' ? 'IdsNeeded' : 'IdsShrinks',
     refusal({
-      what: `${title}: this change ${losses.join(', and ')}`,
+      what: `${title} is refused: this change ${losses.join(', and ')}`,
       why: `${who}, and ${request.user.username} has no right to open (verb open on wafpolicies.sekisho.dev in all namespaces)`,
       mend: 'unprotect what this lists first: kubectl get namespaces -l sekisho.dev/protected=true',
     }),

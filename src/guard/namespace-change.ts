@@ -101,7 +101,7 @@ export function namespaceChange(request: NamespaceRequest): NamespaceChange {
       )
     if (is === undefined || allowed.includes(is)) continue
     const words = {
-      what: `namespace ${name}: the label ${key} cannot be ${quote(is)}`,
+      what: `namespace ${name}${differs('labels', key) ? ' is refused' : ''}: the label ${key} cannot be ${quote(is)}`,
       why: `it is one of ${allowed.map(quote).join(', ')}${key === LABEL.waf && is === 'off' ? '; "off" is for single Pods' : ''}`,
       mend: exists
         ? `kubectl label namespace ${name} --overwrite ${key}=${allowed[0]}`
@@ -118,7 +118,7 @@ export function namespaceChange(request: NamespaceRequest): NamespaceChange {
   )
     faults.push({
       code: 'InvalidNodeSelector',
-      what: `namespace ${name}: the annotation ${ANNOTATION.nodeSelector} cannot be ${quote(selector)}`,
+      what: `namespace ${name} is refused: the annotation ${ANNOTATION.nodeSelector} cannot be ${quote(selector)}`,
       why: 'it must be a list of key=value',
       mend: exists
         ? `kubectl annotate namespace ${name} --overwrite ${ANNOTATION.nodeSelector}=pool=web`
@@ -147,7 +147,7 @@ export function namespaceChange(request: NamespaceRequest): NamespaceChange {
     } else
       faults.push({
         code: 'InvalidAllowUncovered',
-        what: `namespace ${name}: the annotation ${ANNOTATION.allowUncovered} does not hold`,
+        what: `namespace ${name} is refused: the annotation ${ANNOTATION.allowUncovered} does not hold`,
         why: parsed.fault,
         mend: exists
           ? `kubectl annotate namespace ${name} ${ANNOTATION.allowUncovered}-`

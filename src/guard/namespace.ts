@@ -93,8 +93,8 @@ function conditions(change: Judged, facts: NamespaceFacts): Fault[] {
     const many = found.blind.length
     const what =
       found.reason === 'NodesNotCovered'
-        ? `namespace ${name} cannot be protected: ${many} of the ${found.nodes.length} nodes its Pods can run on ${many === 1 ? 'is' : 'are'} blind`
-        : `namespace ${name} cannot be protected: no node is covered`
+        ? `namespace ${name} is refused: ${many} of the ${found.nodes.length} nodes its Pods can run on ${many === 1 ? 'is' : 'are'} blind`
+        : `namespace ${name} is refused: no node is covered`
     unmet.push({
       code: found.reason === 'NoNodes' || found.reason === 'NoNodesSelected' ? found.reason : 'NodesNotCovered',
       what,
@@ -106,7 +106,7 @@ function conditions(change: Judged, facts: NamespaceFacts): Fault[] {
   if (pods.length > 0)
     unmet.push({
       code: 'HostNetworkPods',
-      what: `namespace ${name} cannot be protected: ${some(pods, pods.length === 2 ? 'other Pod' : 'other Pods')} ${pods.length === 1 ? 'is' : 'are'} on hostNetwork`,
+      what: `namespace ${name} is refused: ${some(pods, pods.length === 2 ? 'other Pod' : 'other Pods')} ${pods.length === 1 ? 'is' : 'are'} on hostNetwork`,
       why: "their traffic is the node's: neither the WAF nor the IDS can tell it apart",
       mend: `move or delete what this lists: kubectl -n ${name} get pods --field-selector spec.hostNetwork=true`,
     })
@@ -118,7 +118,7 @@ function podSecurity(change: Judged): Fault {
   const pair = `${POD_SECURITY_ENFORCE}=restricted`
   return {
     code: level === undefined ? 'PodSecurityMissing' : 'PodSecurityUnsafe',
-    what: `namespace ${change.name} cannot be protected: its Pods could use hostNetwork`,
+    what: `namespace ${change.name} is refused: its Pods could use hostNetwork`,
     why:
       level === undefined
         ? `it enforces no Pod Security level (${POD_SECURITY_ENFORCE} is absent)`
@@ -131,7 +131,7 @@ function podSecurity(change: Judged): Fault {
 
 function mayNotOpen(change: Judged, user: string, told: readonly string[]): Verdict {
   const words: Words = {
-    what: `namespace ${change.name}: this change ${change.openings.join(', and ')}`,
+    what: `namespace ${change.name} is refused: this change ${change.openings.join(', and ')}`,
     why: `it takes protection away, and ${user} has no right to (verb open on wafpolicies.sekisho.dev)`,
     mend: `leave it as it is, or ask somebody for whom this says yes: kubectl -n ${change.name} auth can-i open wafpolicies.sekisho.dev`,
   }

@@ -32,15 +32,16 @@ export function judgePodHostAccess(input: {
 }
 
 type Fault = Words & { readonly code: ReasonCode }
-const title = (pod: Pod): string => `Pod ${pod.metadata?.name || `${pod.metadata?.generateName ?? ''}…`}`
+const title = (pod: Pod, namespace: string): string =>
+  `Pod ${namespace}/${pod.metadata?.name || `${pod.metadata?.generateName ?? ''}…`}`
 
 function hostNetwork(pod: Pod, namespace: string): Fault[] {
   if (pod.spec?.hostNetwork !== true) return []
   return [
     {
       code: 'HostNetworkPod',
-      what: `${title(pod)} cannot use hostNetwork in namespace ${namespace}`,
-      why: `the namespace is protected (${LABEL.protected}), and traffic on the host network passes by the WAF and looks like the node's to the IDS`,
+      what: `${title(pod, namespace)} is refused: it uses hostNetwork`,
+      why: `namespace ${namespace} is protected (${LABEL.protected}), and traffic on the host network passes by the WAF and looks like the node's to the IDS`,
       mend: 'take hostNetwork: true out of the Pod, or run it in a namespace that is not protected',
     },
   ]
@@ -52,8 +53,8 @@ function toleration(pod: Pod, namespace: string): Fault[] {
   return [
     {
       code: 'ToleratesIdsTaint',
-      what: `${title(pod)} cannot tolerate ${taintText(OUR_TAINT)} in namespace ${namespace}`,
-      why: 'the namespace is protected, and that taint keeps its Pods off nodes that no IDS watches',
+      what: `${title(pod, namespace)} is refused: it tolerates the taint ${taintText(OUR_TAINT)}`,
+      why: `namespace ${namespace} is protected, and that taint keeps its Pods off nodes that no IDS watches`,
       mend: found.key
         ? `take the toleration of ${TAINT_IDS_NOT_READY} out of the Pod`
         : 'give the toleration without a key (it tolerates every taint) the keys it needs',

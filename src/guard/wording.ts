@@ -6,12 +6,18 @@ export interface Words {
   readonly mend: string
 }
 
+// Names in a mutating call are not validated yet, so even they may hold anything: it stays one line, printable and short.
+const LONGEST = 1500
+const line = (text: string): string => {
+  const one = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]+/gu, '?')
+  return one.length > LONGEST ? `${one.slice(0, LONGEST - 1)}…` : one
+}
+
 /** The text of a refusal, as kubectl prints it. */
-export const refusal = ({ what, why, mend }: Words): string => `${what}\n${why}\nto mend: ${mend}`
+export const refusal = ({ what, why, mend }: Words): string => `${line(what)}\n${line(why)}\nto mend: ${line(mend)}`
 
 /** The same in one line: the API server carries warnings in HTTP headers. */
-export const warning = ({ what, why, mend }: Words): string =>
-  `${what}: ${why}; to mend: ${mend}`.replaceAll(/\s*\n\s*/g, ' ')
+export const warning = ({ what, why, mend }: Words): string => line(`${what}: ${why}; to mend: ${mend}`)
 
 /** `a`, `a and b`, `a (and 3 more)`: long lists never make a message long. */
 export function some(names: readonly string[], more = 'more'): string {

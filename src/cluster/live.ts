@@ -1,0 +1,109 @@
+/** Reads that ask the API server at once: for what a watch does not hold, and for a second look before a refusal. */
+import type { UserInfo } from '../api/kube.ts'
+import type { IdsDaemonSetView, IdsPodView, NamespaceView, NodeView } from '../api/views.ts'
+import type { GuardSettings } from '../config/webhook.ts'
+import type { Look } from '../guard/reader.ts'
+import { type ApiClient, ApiError } from './api-client.ts'
+import { OPEN, projectDaemonSet, projectIdsPod, projectNamespace, projectNode } from './project.ts'
+
+type Settings = Pick<GuardSettings, 'idsNamespace' | 'idsDaemonSet'>
+interface List {
+  readonly items: readonly never[]
+  readonly metadata?: { readonly continue?: string }
+}
+
+export interface Live {
+  readonly look: (nodes: readonly string[], signal: AbortSignal) => Promise<Look>
+  readonly hostNetworkPods: (namespace: string, signal: AbortSignal) => Promise<readonly string[]>
+  readonly mayOpen: (user: UserInfo, namespace: string, signal: AbortSignal) => Promise<boolean>
+  readonly namespace: (name: string, signal: AbortSignal) => Promise<NamespaceView | null>
+}
+
+/** A message says one name and a count, so more than so many need not be read. */
+const MAX_NAMES = 500
+const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json'
+const METADATA = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json'
+
+/** Live reads through a client. */
+export function createLive(client: ApiClient, settings: Settings): Live {
+  const orNull = async <T>(path: string, signal: AbortSignal, accept?: string): Promise<T | null> => {
+    try {
+      return await client.request<T>('GET', path, { signal, ...(accept && { accept }) })
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null
+      throw error
+    }
+  }
+  const daemonSet = async (signal: AbortSignal): Promise<IdsDaemonSetView | null> => {
+    const { idsNamespace, idsDaemonSet } = settings
+    const raw = await orNull<never>(`/apis/apps/v1/namespaces/${idsNamespace}/daemonsets/${idsDaemonSet}`, signal)
+    return raw === null ? null : projectDaemonSet(raw)
+  }
+  const podsOn = async (node: string, signal: AbortSignal): Promise<IdsPodView[]> => {
+    const path = `/api/v1/namespaces/${settings.idsNamespace}/pods`
+    const list = await client.request<List>('GET', path, { signal, query: { fieldSelector: `spec.nodeName=${node}` } })
+    return list.items.map(projectIdsPod).filter((pod) => pod !== null)
+  }
+  const nodesNamed = async (names: readonly string[], signal: AbortSignal): Promise<NodeView[]> => {
+    if (names.length === 0) {
+      const list = await client.request<List>('GET', '/api/v1/nodes', { signal, query: { limit: MAX_NAMES } })
+      return list.items.map(projectNode)
+    }
+    const raws = await Promise.all(
+      names.map((name) => orNull<never>(`/api/v1/nodes/${encodeURIComponent(name)}`, signal)),
+    )
+    return raws.filter((raw) => raw !== null).map(projectNode)
+  }
+
+  return {
+    look: async (names, signal) => {
+      const [nodes, pods, set] = await Promise.all([
+        nodesNamed(names, signal),
+        Promise.all(names.map((name) => podsOn(name, signal))),
+        daemonSet(signal),
+      ])
+      return { nodes, idsPods: pods.flat(), daemonSet: set }
+    },
+    hostNetworkPods: async (namespace, signal) => {
+      const list = await client.request<{ items: { metadata: { name: string } }[] }>(
+        'GET',
+        `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
+        {
+          signal,
+          accept: METADATA_LIST,
+          query: {
+            fieldSelector: 'spec.hostNetwork=true,status.phase!=Succeeded,status.phase!=Failed',
+            limit: MAX_NAMES,
+          },
+        },
+      )
+      return list.items.map(({ metadata }) => metadata.name)
+    },
+    mayOpen: async (user, namespace, signal) => {
+      const { username, uid, groups, extra } = user
+      const review = await client.request<{ status?: { allowed?: boolean } }>(
+        'POST',
+        '/apis/authorization.k8s.io/v1/subjectaccessreviews',
+        {
+          signal,
+          body: {
+            apiVersion: 'authorization.k8s.io/v1',
+            kind: 'SubjectAccessReview',
+            spec: {
+              user: username,
+              uid,
+              groups,
+              extra,
+              resourceAttributes: { ...OPEN, ...(namespace !== '' && { namespace }) },
+            },
+          },
+        },
+      )
+      return review.status?.allowed === true
+    },
+    namespace: async (name, signal) => {
+      const raw = await orNull<never>(`/api/v1/namespaces/${encodeURIComponent(name)}`, signal, METADATA)
+      return raw === null ? null : projectNamespace(raw)
+    },
+  }
+}
