@@ -1,0 +1,3 @@
+export async function ensureContainerd(_o: object): Promise<Record<string, string>> {
+  return {}
+}

@@ -1,0 +1,124 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import { leftovers, snapshot } from './leftovers.ts'
+import { startCluster } from './start.ts'
+
+t.test('startCluster(control-plane) answers kubectl with version 1.37.2 and admits a Pod in `default`', async (t) => {
+  const cluster = await startCluster({ size: 'control-plane' })
+  t.teardown(() => cluster.stop())
+  const version = JSON.parse(await cluster.kubectlOk(['version', '-o', 'json']))
+  t.match(version, { clientVersion: { gitVersion: 'v1.37.2' }, serverVersion: { gitVersion: 'v1.37.2' } })
+  const pod = await cluster.kubectl(['run', 'x', '--image=registry.local/x:1', '--dry-run=server', '-o', 'name'])
+  t.same(pod, { code: 0, stdout: 'pod/x\n', stderr: '' })
+  const refused = await cluster.kubectl(['get', 'pods', '--as=nobody'])
+  t.equal(refused.code, 1)
+  t.match(refused.stderr, 'User "nobody" cannot list resource "pods"')
+})
+
+t.test('createNamespace makes a namespace that enforces its labels and admits Pods at once', async (t) => {
+  const cluster = await startCluster({ size: 'control-plane' })
+  t.teardown(() => cluster.stop())
+  await cluster.createNamespace('shop', { 'pod-security.kubernetes.io/enforce': 'restricted' })
+  const pod = await cluster.kubectl(['-n', 'shop', 'run', 'x', '--image=registry.local/x:1'])
+  t.equal(pod.code, 1)
+  t.match(pod.stderr, 'violates PodSecurity "restricted:latest"')
+})
+
+t.test('startCluster starts two control planes at once that know nothing of each other', async (t) => {
+  const two = await Promise.all(['one', 'two'].map((name) => startCluster({ size: 'control-plane', name })))
+  t.teardown(() => Promise.all(two.map((cluster) => cluster.stop())))
+  const [one, other] = two as [(typeof two)[0], (typeof two)[0]]
+  t.not(one.apiServer, other.apiServer)
+  await one.createNamespace('only-here')
+  t.match(await one.kubectlOk(['get', 'namespaces', '-o', 'name']), 'namespace/only-here')
+  t.notMatch(await other.kubectlOk(['get', 'namespaces', '-o', 'name']), 'only-here')
+})
+
+t.test('stop leaves no process, no file, no changed setting', async (t) => {
+  const cluster = await startCluster({ size: 'control-plane', name: 'gone' })
+  const work = cluster.state.work
+  const during = await snapshot(work)
+  t.ok(
+    [...during].some((line) => line.includes('kube-apiserver')),
+    'the check sees the running server',
+  )
+  await cluster.kubectlOk(['get', 'namespaces'])
+  await cluster.stop()
+  await cluster.stop()
+  t.notOk(existsSync(work), 'the work folder is gone')
+  t.same(
+    [...(await snapshot(work))].filter((line) => line.includes(work)),
+    [],
+  )
+  t.same(leftovers(during, await snapshot(work)), [])
+})
+
+t.test('startCluster rejects with the part that failed and its last lines, and leaves nothing', async (t) => {
+  const before = await snapshot('sekisho-wrong-')
+  await t.rejects(
+    startCluster({ size: 'control-plane', name: 'wrong', apiServerArgs: ['--no-such-flag'] }),
+    /^Cannot start the cluster: kube-apiserver ended with code 1\. The last lines of its log:\n(.|\n)*unknown flag: --no-such-flag/,
+  )
+  t.same(
+    leftovers(before, await snapshot('sekisho-wrong-')).filter((line) => line.includes('sekisho-wrong-')),
+    [],
+  )
+})
+
+t.test('startCluster refuses a name that could not be a host name, and a number of nodes it cannot make', async (t) => {
+  await t.rejects(startCluster({ size: 'control-plane', name: 'Not A Name' }), /Cannot name a cluster 'Not A Name'/)
+  await t.rejects(startCluster({ size: 'node', nodes: 0 }), /Cannot start a cluster with 0 nodes/)
+})
+
+t.test('startCluster stops when its signal is aborted while it starts', async (t) => {
+  const over = new AbortController()
+  const starting = startCluster({ size: 'control-plane', name: 'aborted', signal: over.signal })
+  setTimeout(() => over.abort(new Error('changed my mind')), 800)
+  await t.rejects(starting, /changed my mind/)
+  t.same(
+    [...(await snapshot('sekisho-aborted-'))].filter((line) => line.includes('sekisho-aborted-')),
+    [],
+  )
+})
+
+for (const signal of ['SIGKILL', 'SIGINT'] as const)
+  t.test(`a cluster ends when the process that started it ends by ${signal}`, async (t) => {
+    const program = `import { startCluster } from ${JSON.stringify(join(import.meta.dirname, 'start.ts'))}
+      const cluster = await startCluster({ size: 'control-plane', name: 'orphan' })
+      console.log(cluster.state.work)
+      setInterval(() => {}, 1000)`
+    const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, NODE_OPTIONS: '' },
+    })
+    const work = String((await once(child.stdout, 'data'))[0]).trim()
+    t.ok(existsSync(work), 'the cluster runs')
+    child.kill(signal)
+    const gone = async () => !existsSync(work) && ![...(await snapshot(work))].some((line) => line.includes(work))
+    for (let attempt = 0; attempt < 100 && !(await gone()); attempt++) await sleep(100)
+    t.ok(await gone(), 'nothing is left')
+  })
+
+t.test('audit writes who asked for what', async (t) => {
+  const cluster = await startCluster({ size: 'control-plane', audit: true })
+  t.teardown(() => cluster.stop())
+  await cluster.kubectl(['get', 'secrets', '--as=eve'])
+  const events = await cluster.auditLog()
+  const event = events.find(
+    ({ objectRef, impersonatedUser }) =>
+      impersonatedUser !== undefined && JSON.stringify(objectRef ?? {}).includes('"secrets"'),
+  )
+  t.match(event, { verb: 'list', impersonatedUser: { username: 'eve' }, responseStatus: { code: 403 } })
+})
+
+t.test('controllers run beside a control plane: a deleted namespace goes away', async (t) => {
+  const cluster = await startCluster({ size: 'control-plane', controllers: ['namespace-controller'] })
+  t.teardown(() => cluster.stop())
+  await cluster.createNamespace('short')
+  const deleted = await cluster.kubectl(['delete', 'namespace', 'short', '--timeout=60s'])
+  t.equal(deleted.code, 0, deleted.stderr)
+})

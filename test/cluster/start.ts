@@ -1,0 +1,131 @@
+/**
+ * `startCluster` gives a test a real Kubernetes and takes it away again.
+ *
+ *   size            parts                                   ready in   for
+ *   control-plane   etcd, kube-apiserver                    seconds    admission, RBAC, watches; many side by side
+ *   node            all of it, Pods run, ClusterIPs work    ~15 s      what a user sees
+ *
+ * Both are reached from the machine itself at `https://127.0.0.1:PORT` with `kubeconfig`. What must happen inside the node's network
+ * (curl to a Pod or a ClusterIP) goes through `exec`, or through your own spawn behind `enter()`.
+ * A test that only ends, or is killed, leaves nothing either: the keeper notices.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { ensureBinaries, type Log } from './binaries.ts'
+import { Cluster } from './cluster.ts'
+import { ensureContainerd } from './containerd.ts'
+import type { ClusterSpec, KeeperMessage, Size } from './spec.ts'
+
+export interface StartOptions {
+  readonly size: Size
+  /** Real nodes of size `node`; 1 unless said. */
+  readonly nodes?: number
+  readonly name?: string
+  readonly signal?: AbortSignal
+  /** Told what takes long. Quiet unless given. */
+  readonly log?: Log
+  /** More flags of kube-apiserver, after the lab's own. */
+  readonly apiServerArgs?: readonly string[]
+  /** Writes an audit log (`auditLog()`): `true` for a line of metadata a request, or a policy of your own. */
+  readonly audit?: boolean | object
+  /** Controllers to run beside a control plane, e.g. `['namespace-controller', 'serviceaccount-controller']`. */
+  readonly controllers?: readonly string[]
+  /** The work folder with its logs stays after the end; also by SEKISHO_KEEP_WORK=1. */
+  readonly keepWork?: boolean
+}
+
+const CONTROL_PLANE = ['etcd', 'kube-apiserver', 'kubectl']
+const NODE = [...CONTROL_PLANE, 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy']
+const METADATA = {
+  apiVersion: 'audit.k8s.io/v1',
+  kind: 'Policy',
+  omitStages: ['RequestReceived'],
+  rules: [{ level: 'Metadata' }],
+}
+
+/** Starts a cluster and resolves when it can be used. Rejects with the part that failed and its last lines. */
+export async function startCluster(options: StartOptions): Promise<Cluster> {
+  const spec = await specOf(options)
+  return new Cluster(await launch(spec, options))
+}
+
+export async function specOf(options: StartOptions, stateFile?: string): Promise<ClusterSpec> {
+  const { size, signal, log, controllers = [], audit } = options
+  const nodes = size === 'node' ? (options.nodes ?? 1) : 0
+  if (size === 'node' && (nodes < 1 || nodes > 9 || !Number.isInteger(nodes)))
+    throw new Error(`Cannot start a cluster with ${nodes} nodes: \`nodes\` must be a whole number from 1 to 9`)
+  const ensure = { ...(log && { log }), ...(signal && { signal }) }
+  const more = controllers.length > 0 ? ['kube-controller-manager'] : []
+  const binaries = await ensureBinaries(size === 'node' ? NODE : [...CONTROL_PLANE, ...more], ensure)
+  if (size === 'node') Object.assign(binaries, await ensureContainerd(ensure))
+  const name = options.name ?? 'lab'
+  if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name))
+    throw new Error(`Cannot name a cluster '${name}': use up to 32 lower-case letters, digits and hyphens, e.g. demo`)
+  return {
+    name,
+    size,
+    nodes,
+    work: await mkdtemp(join(tmpdir(), `sekisho-${name}-`)),
+    binaries,
+    apiServerArgs: options.apiServerArgs ?? [],
+    controllers,
+    keepWork: options.keepWork ?? process.env['SEKISHO_KEEP_WORK'] === '1',
+    ...(audit && { auditPolicy: audit === true ? METADATA : audit }),
+    ...(stateFile !== undefined && { stateFile }),
+  }
+}
+
+/** Starts the keeper of a cluster and waits for its word. Until released it lives no longer than this process. */
+export function launch(spec: ClusterSpec, { signal, log }: Pick<StartOptions, 'signal' | 'log'>) {
+  const keeper = spawn(process.execPath, [join(import.meta.dirname, 'keeper.ts')], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    // A session of its own: Ctrl-C must reach the keeper as the end of its pipe, not as a signal to all its parts at once.
+    detached: true,
+    env: { ...process.env, NODE_OPTIONS: '' },
+    cwd: '/',
+  })
+  const { stdin, stdout } = keeper
+  const ended = new Promise<number>((resolve) => keeper.on('close', (code) => resolve(code ?? 137)))
+  stdin.on('error', () => {})
+  stdin.write(`${JSON.stringify(spec)}\n`)
+  const left: string[] = []
+  let failure: Error | undefined
+  const stop = async (): Promise<void> => {
+    keeper.ref()
+    stdin.end('stop\n')
+    const code = await ended
+    if (code !== 0 && left.length > 0) throw new Error(`Stopping the cluster ${spec.name} left: ${left.join(', ')}`)
+  }
+  const release = (): void => {
+    stdin.end('release\n')
+  }
+  return new Promise<ConstructorParameters<typeof Cluster>[0]>((resolve, reject) => {
+    const abort = () => {
+      failure = signal?.reason
+      stop().catch(reject)
+    }
+    const hear = (message: KeeperMessage) => {
+      if (message.type === 'progress') log?.(message.text)
+      if (message.type === 'left') left.push(...message.what)
+      if (message.type === 'failed') failure ??= new Error(message.message)
+      if (message.type === 'ready') {
+        // From here the cluster must not keep a finished test waiting.
+        keeper.unref()
+        ;(stdin as unknown as { unref(): void }).unref()
+        ;(stdout as unknown as { unref(): void }).unref()
+        resolve({ state: message.state, stop, release })
+      }
+    }
+    createInterface({ input: stdout }).on('line', (line) => hear(JSON.parse(line) as KeeperMessage))
+    keeper.on('error', reject)
+    ended.then((code) => {
+      signal?.removeEventListener('abort', abort)
+      reject(failure ?? new Error(`Cannot start the cluster ${spec.name}: its keeper ended with code ${code}`))
+    })
+    signal?.addEventListener('abort', abort, { once: true })
+    if (signal?.aborted) abort()
+  })
+}
