@@ -6,6 +6,8 @@ export interface Station {
   readonly about: string
   /** The images in that cluster: prefix and tag. */
   readonly images: { readonly prefix: string; readonly tag: string }
+  /** The interfaces its IDS must watch, where they are known. */
+  readonly interfaces?: string
   /** Runs kubectl against it; `input` goes to standard input. */
   kubectl(args: readonly string[], input?: string): Promise<Answer>
 }
