@@ -50,7 +50,7 @@ export const projectNode = (raw: RawNode): NodeView => ({
     raw.spec?.taints?.map(({ key, value, effect }) => ({ key, ...(value !== undefined && { value }), effect })) ?? NONE,
   ready: raw.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True',
   unschedulable: raw.spec?.unschedulable === true,
-  operatingSystem: raw.status?.nodeInfo?.operatingSystem ?? raw.metadata.labels?.['kubernetes.io/os'] ?? '',
+  operatingSystem: raw.status?.nodeInfo?.operatingSystem || raw.metadata.labels?.['kubernetes.io/os'] || '',
 })
 
 interface ContainerStatus {
