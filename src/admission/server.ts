@@ -102,7 +102,7 @@ export const createServer = (options: ServerOptions): WebhookServer => {
   for (const path of ['mutate', 'validate'] as const satisfies readonly Path[]) {
     app.post<{ Querystring: Record<string, unknown> }>(`/${path}`, async (request, reply) => {
       const text = await handle({ reviewers, metrics, log }, path, request.body, request.query['timeout'])
-      reply.header('content-type', 'application/json')
+      reply.type('application/json; charset=utf-8')
       return text
     })
   }

@@ -1,0 +1,30 @@
+/**
+ * `validate pods` (CREATE, UPDATE), `validate pods/ephemeralcontainers` and `validate pods/resize` (UPDATE): is what was put in still there,
+ * as it was put in, and does nothing else touch it?
+ */
+import type { Pod } from '../../api/kube.ts'
+import { allow } from '../../api/verdict.ts'
+import { judgePodUpdate } from '../../inject/pod-update.ts'
+import { verifyPod } from '../../inject/verify-pod.ts'
+import type { Reviewer } from '../review.ts'
+import { type InjectContext, namespaceOf, objectOf } from './inject-context.ts'
+import type { JudgeHostAccess } from './pod-mutate.ts'
+
+/** Makes the reviewer of Pods as they would be stored. */
+export const podValidateReviewer =
+  ({ reader, settings, version }: InjectContext, judgeHostAccess: JudgeHostAccess): Reviewer =>
+  async (review, signal) => {
+    if (review.operation !== 'CREATE' && review.operation !== 'UPDATE')
+      return allow('NotConcerned', 'only what is made or changed is judged')
+    const pod = objectOf(review) as Pod
+    const old = review.oldObject as Pod | null
+    // A label taken off in this very request still says why the request came to us.
+    const labels = { ...old?.metadata?.labels, ...pod.metadata?.labels }
+    const namespace = await namespaceOf(review, { metadata: { labels } }, reader, signal)
+    if (old !== null && review.operation === 'UPDATE') return judgePodUpdate({ pod, old, namespace })
+    const verdict = verifyPod({ pod, namespace, settings, version, user: review.userInfo })
+    if (verdict.verdict === 'deny' || verdict.reason === 'MirrorPod') return verdict
+    // Asked once more: another webhook may have added a toleration after us.
+    const access = judgeHostAccess({ pod, namespace })
+    return access.verdict === 'deny' ? access : verdict
+  }

@@ -1,0 +1,33 @@
+/** `validate deployments`, `statefulsets`, `daemonsets`, `replicasets`, `jobs`, `cronjobs`: the verdict of their Pods to come, as a warning. */
+import { allow } from '../../api/verdict.ts'
+import { asWarning, judgeWorkload, templateToJudge } from '../../inject/workload.ts'
+import type { Reviewer } from '../review.ts'
+import { type InjectContext, namespaceOf, objectOf } from './inject-context.ts'
+import type { JudgeHostAccess } from './pod-mutate.ts'
+
+/** Makes the reviewer of workloads. */
+export const workloadReviewer =
+  ({ reader, settings, version }: InjectContext, judgeHostAccess: JudgeHostAccess): Reviewer =>
+  async (review, signal) => {
+    const object = objectOf(review)
+    const kind = review.kind.kind
+    const old = review.oldObject ?? undefined
+    const template = templateToJudge({ kind, object, old })
+    if (template === undefined) return allow('NotConcerned', 'its template does not change')
+    const namespace = await namespaceOf(review, template, reader, signal)
+    // Pods of a workload are named after it.
+    const metadata = { ...template.metadata, generateName: `${object.metadata?.name ?? ''}-` }
+    const access = judgeHostAccess({ pod: { ...template, metadata }, namespace })
+    const verdict = judgeWorkload({
+      kind,
+      object,
+      old,
+      namespace,
+      settings,
+      version,
+      user: review.userInfo,
+      services: reader.services(namespace.name),
+      networkPolicies: reader.networkPolicies(namespace.name),
+    })
+    return { ...verdict, warnings: [...asWarning(access), ...verdict.warnings] }
+  }
