@@ -18,6 +18,11 @@ interface Entry {
 
 export const COMMANDS: readonly Entry[] = [
   {
+    word: 'certs',
+    sentence: 'make and renew certificates, keep caBundle right',
+    load: () => import('./commands/certs.ts'),
+  },
+  {
     word: 'config',
     sentence: 'check and explain a configuration file',
     load: () => import('./commands/config-check.ts'),

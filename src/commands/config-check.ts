@@ -1,12 +1,13 @@
 /** `sekisho config check FILE`: what is wrong with a configuration file, or what each setting is and where it comes from. */
 import type { z } from 'zod'
+import { certsConfig } from '../config/certs.ts'
 import { ConfigError } from '../config/errors.ts'
 import { type Explained, loadConfig } from '../config/load.ts'
 import { webhookConfig } from '../config/webhook.ts'
 import { EXIT, Exit, examples, type Register } from './command.ts'
 
 /** A configuration file is one part's; its schema is found by the part's name. */
-export const PARTS: Readonly<Record<string, z.ZodType>> = { webhook: webhookConfig }
+export const PARTS: Readonly<Record<string, z.ZodType>> = { webhook: webhookConfig, certs: certsConfig }
 
 const asLines = (settings: readonly Explained[]): string => {
   const rows = settings.map(({ path, value, where, sentence }) => [

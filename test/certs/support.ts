@@ -1,0 +1,161 @@
+/** What the tests of certificates share: a clock, a cluster in memory with real conflicts, and certificates of any age. */
+import { X509Certificate } from 'node:crypto'
+import { issuerOf, readBundle } from '../../certs-job/inspect.ts'
+import { type Issued, issueCa, issueLeaf } from '../../certs-job/issue.ts'
+import { type ConfigurationRead, Conflict, type SecretRead, type Store } from '../../certs-job/store.ts'
+import type { CertState, CertView, ConfigurationKind } from '../../certs-job/view.ts'
+import { type CertsConfig, certsConfig } from '../../src/config/certs.ts'
+
+export const DAY = 86_400_000
+export const NOW = Date.parse('2026-06-01T12:00:00Z')
+export const config = (given: object = {}): CertsConfig => certsConfig.parse(given)
+
+/** A certificate that exists only as data: decisions look at nothing else. */
+export const certView = (given: Partial<CertView> & { fingerprint: string }): CertView => ({
+  pem: `-----BEGIN CERTIFICATE-----\n${given.fingerprint}\n-----END CERTIFICATE-----\n`,
+  subject: `CN=${given.fingerprint}`,
+  notBefore: NOW - DAY,
+  notAfter: NOW + 29 * DAY,
+  names: [],
+  isCa: false,
+  ...given,
+})
+export const held = (cert: CertView, keyMatches = true): CertState => ({ state: 'read', cert, keyMatches })
+
+/** A clock that only moves when somebody sleeps, or when the test says so. */
+export class Clock {
+  wall: number
+  elapsed = 0
+  constructor(wall = NOW) {
+    this.wall = wall
+  }
+  advance(ms: number): void {
+    this.wall += ms
+    this.elapsed += ms
+  }
+}
+
+export const surroundings = (clock: Clock, progress: (line: string) => void = () => {}) => ({
+  wallClock: () => clock.wall,
+  monotonic: () => clock.elapsed,
+  sleep: async (ms: number) => clock.advance(ms),
+  progress,
+  signal: new AbortController().signal,
+})
+
+/** Secrets and configurations in memory; writes need the version that was read, as in Kubernetes. */
+export class MemoryStore implements Store {
+  version = 1
+  readonly secrets = new Map<string, SecretRead>()
+  readonly configurations = new Map<ConfigurationKind, ConfigurationRead>()
+  /** Called after each write has happened: the place to look at what an API server would see. */
+  onWrite: (what: string) => void = () => {}
+  readonly clock: Clock
+  constructor(clock: Clock, { entries = ['a.sekisho.dev', 'b.sekisho.dev'] }: { entries?: string[] | null } = {}) {
+    this.clock = clock
+    for (const name of ['sekisho-ca', 'sekisho-webhook-tls'])
+      this.secrets.set(name, { resourceVersion: String(this.version++), data: {} })
+    if (entries) this.install(entries)
+  }
+  install(entries: string[]): void {
+    for (const kind of ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'] as const)
+      this.configurations.set(kind, {
+        resourceVersion: String(this.version++),
+        entries: entries.map((name) => ({ name, caBundle: '' })),
+      })
+  }
+  /** What a GitOps tool does: the field is gone. */
+  resetBundles(kind: ConfigurationKind): void {
+    const { entries } = this.configurations.get(kind)!
+    this.configurations.set(kind, {
+      resourceVersion: String(this.version++),
+      entries: entries.map(({ name }) => ({ name, caBundle: '' })),
+    })
+  }
+  bundles(): string[] {
+    return [...this.configurations.values()].flatMap(({ entries }) => entries.map(({ caBundle }) => caBundle))
+  }
+  secret(name: string): Readonly<Record<string, string>> {
+    return this.secrets.get(name)!.data
+  }
+  setSecret(name: string, data: Record<string, string>): void {
+    this.secrets.set(name, { resourceVersion: String(this.version++), data })
+  }
+  async readSecret(name: string): Promise<SecretRead> {
+    return this.secrets.get(name)!
+  }
+  async writeSecret(name: string, read: SecretRead, data: Readonly<Record<string, string | null>>): Promise<void> {
+    const now = this.secrets.get(name)!
+    if (now.resourceVersion !== read.resourceVersion) throw new Conflict(name)
+    const merged = Object.entries({ ...now.data, ...data }).filter((each): each is [string, string] => each[1] !== null)
+    this.setSecret(name, Object.fromEntries(merged))
+    this.onWrite(`secret ${name}`)
+  }
+  async readConfiguration(kind: ConfigurationKind): Promise<ConfigurationRead | null> {
+    return this.configurations.get(kind) ?? null
+  }
+  async writeCaBundle(kind: ConfigurationKind, _name: string, read: ConfigurationRead, bundle: string): Promise<void> {
+    if (this.configurations.get(kind)!.resourceVersion !== read.resourceVersion) throw new Conflict(kind)
+    const entries = read.entries.map(({ name }) => ({ name, caBundle: bundle }))
+    this.configurations.set(kind, { resourceVersion: String(this.version++), entries })
+    this.onWrite(`bundle ${kind}`)
+  }
+  serverTime(): number {
+    return this.clock.wall
+  }
+}
+
+const NAMES = [
+  'sekisho-webhook.sekisho-system.svc',
+  'sekisho-webhook.sekisho-system.svc.cluster.local',
+  'sekisho-webhook.sekisho-system',
+  'sekisho-webhook',
+]
+const issued = new Map<string, Promise<{ ca: Issued; leaf: Issued }>>()
+
+/** Making keys is what takes time here, so certificates of one age are made once. */
+const issuedAt = (caFrom: number, leafFrom: number): Promise<{ ca: Issued; leaf: Issued }> => {
+  const key = `${caFrom} ${leafFrom}`
+  const make = async () => {
+    const ca = await issueCa({ now: caFrom, days: 365, backdateMs: 300_000 })
+    const lifetime = { now: leafFrom, days: 30, backdateMs: 300_000 }
+    return { ca, leaf: await issueLeaf({ ...ca, notAfter: caFrom + 365 * DAY }, NAMES, lifetime) }
+  }
+  if (!issued.has(key)) issued.set(key, make())
+  return issued.get(key)!
+}
+
+/** Real certificates as an earlier run would have left them. */
+export const installed = async (
+  store: MemoryStore,
+  { caAge, leafAge }: { caAge: number; leafAge: number },
+): Promise<{ ca: CertView; leaf: CertView }> => {
+  const { ca, leaf } = await issuedAt(store.clock.wall - caAge, store.clock.wall - leafAge)
+  store.setSecret('sekisho-ca', { 'ca.crt': ca.certPem, 'ca.key': ca.keyPem })
+  store.setSecret('sekisho-webhook-tls', { 'tls.crt': leaf.certPem, 'tls.key': leaf.keyPem, 'ca.crt': ca.certPem })
+  for (const [kind, read] of store.configurations) await store.writeCaBundle(kind, 'sekisho', read, ca.certPem)
+  return { ca: readBundle(ca.certPem)[0]!, leaf: readBundle(leaf.certPem)[0]! }
+}
+
+export const trusts = (bundle: string, leafPem: string): boolean =>
+  issuerOf(readBundle(leafPem)[0]!, readBundle(bundle)) !== null
+export const leafOf = (store: MemoryStore): string => store.secret('sekisho-webhook-tls')['tls.crt'] ?? ''
+
+/** Watches every write; says how often a leaf that a Pod may still serve was not trusted by some entry. */
+export const watchTrust = (store: MemoryStore): { gaps: string[]; switches: number } => {
+  const seen = { gaps: [] as string[], switches: 0 }
+  // kubelets bring a changed Secret into Pods within minutes: for an hour the leaf before counts as served too.
+  let served = [{ pem: leafOf(store), until: Number.POSITIVE_INFINITY }]
+  store.onWrite = (what) => {
+    if (served.at(-1)?.pem !== leafOf(store)) {
+      served.at(-1)!.until = store.clock.wall + 3_600_000
+      served.push({ pem: leafOf(store), until: Number.POSITIVE_INFINITY })
+      seen.switches += 1
+    }
+    served = served.filter(({ until }) => until > store.clock.wall)
+    for (const { pem } of served)
+      if (pem !== '' && !store.bundles().every((bundle) => trusts(bundle, pem)))
+        seen.gaps.push(`after ${what}: ${new X509Certificate(pem).issuer} is not in every bundle`)
+  }
+  return seen
+}
