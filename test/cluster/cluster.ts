@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Api, apiCaller } from './api.ts'
 import { auditLogFile, pkiFolder } from './control-plane.ts'
+import { enterNode } from './enter.ts'
 import { importInto } from './images/import.ts'
 import { logFile } from './part.ts'
 import { must, type Outcome, type RunOptions, run } from './run.ts'
@@ -99,7 +100,7 @@ export class Cluster {
 
   /** Puts images (OCI archives whose names are inside) into every node. Small ones take 0.2 s, 200 MB take 4 s. */
   async importImages(paths: readonly string[]): Promise<void> {
-    await Promise.all(this.nodes.map((node) => importInto(this.state, node, paths)))
+    await Promise.all(this.nodes.map((node) => importInto(this.state, node.name, paths)))
   }
 
   /** The log of one part: `etcd`, `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `NODE.kubelet`, `NODE.containerd`. */
@@ -126,16 +127,3 @@ export class Cluster {
     await this.stop()
   }
 }
-
-/** The namespaces are entered in the folder `/`: a folder of the machine need not exist inside. */
-export const enterNode = (pid: number): string[] => [
-  'nsenter',
-  `--target=${pid}`,
-  '-m',
-  '-n',
-  '-p',
-  '-u',
-  '-i',
-  '--wdns=/',
-  '--',
-]

@@ -38,7 +38,7 @@ export async function startControlPlaneHere(context: Context, parts: Part[]): Pr
     } catch (error) {
       if (attempt === 3 || !(error instanceof PartError) || !error.message.includes('address already in use'))
         throw error
-      await Promise.all(parts.splice(0).map((part) => part.stop(0)))
+      await Promise.all(parts.splice(0).map((part) => part.stop()))
     }
   }
 }

@@ -47,7 +47,7 @@ async function stop(code: number): Promise<void> {
   stopping = true
   over.abort(new Error('the cluster is being stopped'))
   await begun.catch(() => {})
-  await Promise.all(parts.map((part) => part.stop(0)))
+  await Promise.all(parts.map((part) => part.stop()))
   const left = spec ? await takeAway(spec) : []
   if (left.length > 0) say({ type: 'left', what: left })
   process.exit(left.length > 0 ? 3 : code)

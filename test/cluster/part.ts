@@ -35,6 +35,8 @@ export class Part {
   readonly child: ChildProcess
   /** Resolves when the process is gone. */
   readonly ended: Promise<string>
+  /** Who is to be killed at the end, where that is not the process itself. */
+  target: number | undefined
   readonly #log: string
   #running = true
 
@@ -73,13 +75,19 @@ export class Part {
     return new PartError(this.name, what, await readFile(this.#log, 'utf8').catch(() => ''))
   }
 
-  /** Asks the process to end and insists after `graceMs`. */
-  async stop(graceMs: number): Promise<void> {
+  /** Ends the process at once: what the parts know is thrown away with the work folder. */
+  async stop(): Promise<void> {
     if (!this.#running) return
-    this.child.kill('SIGTERM')
-    await Promise.race([this.ended, sleep(graceMs, undefined, { ref: false })])
-    if (this.#running) this.child.kill('SIGKILL')
+    if (this.target === undefined || !kill(this.target)) this.child.kill('SIGKILL')
     await this.ended
+  }
+}
+
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL')
+  } catch {
+    return false
   }
 }
 

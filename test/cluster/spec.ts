@@ -15,6 +15,8 @@ export interface ClusterSpec {
   readonly work: string
   /** Paths of the binaries by their name. */
   readonly binaries: Readonly<Record<string, string>>
+  /** Images that every node has from the start. */
+  readonly images: readonly string[]
   readonly apiServerArgs: readonly string[]
   /** An audit policy, when an audit log is wanted. */
   readonly auditPolicy?: unknown

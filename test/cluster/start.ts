@@ -17,6 +17,7 @@ import { createInterface } from 'node:readline'
 import { ensureBinaries, type Log } from './binaries.ts'
 import { Cluster } from './cluster.ts'
 import { ensureContainerd } from './containerd.ts'
+import { labImages } from './images/build.ts'
 import type { ClusterSpec, KeeperMessage, Size } from './spec.ts'
 
 export interface StartOptions {
@@ -61,6 +62,7 @@ export async function specOf(options: StartOptions, stateFile?: string): Promise
   const more = controllers.length > 0 ? ['kube-controller-manager'] : []
   const binaries = await ensureBinaries(size === 'node' ? NODE : [...CONTROL_PLANE, ...more], ensure)
   if (size === 'node') Object.assign(binaries, await ensureContainerd(ensure))
+  const images = size === 'node' ? Object.values(await labImages()) : []
   const name = options.name ?? 'lab'
   if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name))
     throw new Error(`Cannot name a cluster '${name}': use up to 32 lower-case letters, digits and hyphens, e.g. demo`)
@@ -70,6 +72,7 @@ export async function specOf(options: StartOptions, stateFile?: string): Promise
     nodes,
     work: await mkdtemp(join(tmpdir(), `sekisho-${name}-`)),
     binaries,
+    images,
     apiServerArgs: options.apiServerArgs ?? [],
     controllers,
     keepWork: options.keepWork ?? process.env['SEKISHO_KEEP_WORK'] === '1',

@@ -1,8 +1,18 @@
 /** Puts OCI archives into a node's containerd, where Pods find them without a registry. */
+import { containerdSocket } from '../node-files.ts'
 import { must } from '../run.ts'
-import type { ClusterState, NodeState } from '../spec.ts'
 
-/** Imports the archives one after the other; each names its image itself. */
-export async function importInto(_state: ClusterState, _node: NodeState, _paths: readonly string[]): Promise<void> {
-  await must('true', [])
+export interface ImportInto {
+  readonly work: string
+  readonly binaries: Readonly<Record<string, string>>
+}
+
+/** Imports the archives into one node; each names its image itself. A name imported again means the new content at once. */
+export async function importInto(
+  { work, binaries }: ImportInto,
+  node: string,
+  paths: readonly string[],
+): Promise<void> {
+  for (const path of paths)
+    await must(binaries['ctr']!, ['-a', containerdSocket(work, node), '-n', 'k8s.io', 'images', 'import', path])
 }
