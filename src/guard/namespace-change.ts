@@ -83,8 +83,7 @@ export function namespaceChange(request: NamespaceRequest): NamespaceChange {
   const reachChanges = protection !== 'none' && selectorKeys.some((key) => differs('annotations', key))
   const wasProtected = get(before.labels, LABEL.protected) === 'true'
   const weaker = protection !== 'none' && operation === 'UPDATE' && weakens(before.labels, now.labels)
-  if (operation === 'UPDATE' && changed.length === 0 && !reachChanges && !weaker)
-    return pass('it changes no key of ours and weakens nothing')
+  if (changed.length === 0 && !reachChanges && !weaker) return pass('it changes no key of ours and weakens nothing')
 
   const conditions = protection !== 'none' && (differs('labels', LABEL.protected) || reachChanges)
   const faults: Fault[] = []
