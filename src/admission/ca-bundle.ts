@@ -3,6 +3,7 @@
  * rotation is safe, when each bundle verifies our certificate for the name by which the entry calls us. Pure.
  */
 import type { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import { type Certificate, parseCertificates } from './certificate.ts'
 
 /** What is read of one entry of a webhook configuration. */
@@ -50,7 +51,8 @@ export const distrust = (entry: WebhookEntry, certificate: Certificate, now: num
   if (!verifies(certificate.chain, roots, now)) return `${name} has a caBundle that does not verify our certificate`
   const host = hostOf(entry)
   const leaf = certificate.chain[0]!
-  if (host !== undefined && leaf.checkHost(host) === undefined && leaf.checkIP(host) === undefined) {
+  const named = host === undefined || (isIP(host) === 0 ? leaf.checkHost(host) : leaf.checkIP(host)) !== undefined
+  if (!named) {
     return `${name} calls us ${host}, which is not a name of our certificate`
   }
   return undefined

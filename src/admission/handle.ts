@@ -24,11 +24,13 @@ export interface Handling {
 /** A reviewer that does not know enough yet throws an error with this name (see `NotKnownYet` in errors.ts). */
 const isNotKnownYet = (error: unknown) => error instanceof Error && error.name === 'NotSyncedError'
 
+const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`)
+
 const asAdmissionError = (error: unknown, review: Review | undefined, body: unknown): AdmissionError => {
   if (error instanceof AdmissionError) return error
   const cause = { cause: error }
   if (isNotKnownYet(error)) {
-    return new AdmissionError('NotKnownYet', `Cannot judge yet: ${(error as Error).message}`, cause)
+    return new AdmissionError('NotKnownYet', sentence((error as Error).message), cause)
   }
   if (error instanceof RangeError && depthOver(body, MAX_DEPTH)) {
     return new AdmissionError('TooDeep', `Cannot judge what is nested more than ${MAX_DEPTH} deep.`, cause)

@@ -49,6 +49,9 @@ export interface WebhookServer {
   close(): Promise<void>
 }
 
+/** The API server gives no webhook longer than 30 s; whoever still holds a connection then is not it. */
+const LONGEST_REVIEW_MS = 31_000
+
 const STATUS_OF_FASTIFY: Readonly<Record<string, keyof typeof ADMISSION_ERRORS>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'BodyTooLarge',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'BadContentType',
@@ -80,6 +83,10 @@ export const createServer = (options: ServerOptions): WebhookServer => {
   })
   const server = app.server as HttpsServer
 
+  // Asked when the answer is there, not when the request came: a review that began before the signal ends its connection too.
+  const sayGoodbye = (reply: FastifyReply) => {
+    if (draining) reply.header('connection', 'close')
+  }
   const refuse = (error: unknown, reply: FastifyReply) => {
     const failure = asAnswer(error)
     if (!(error instanceof AdmissionError)) {
@@ -90,18 +97,15 @@ export const createServer = (options: ServerOptions): WebhookServer => {
       else log.warn(fields, 'request refused as malformed')
     }
     if (failure.code === 'BodyTooLarge') reply.header('connection', 'close')
+    sayGoodbye(reply)
     return reply.code(failure.status).type('text/plain; charset=utf-8').send(failure.text)
   }
 
-  // `onRequest` runs before the body is read, so that refusals ask for another connection too.
-  app.addHook('onRequest', (_request, reply, done) => {
-    if (draining) reply.header('connection', 'close')
-    done()
-  })
   parseJsonOnly(app)
   for (const path of ['mutate', 'validate'] as const satisfies readonly Path[]) {
     app.post<{ Querystring: Record<string, unknown> }>(`/${path}`, async (request, reply) => {
       const text = await handle({ reviewers, metrics, log }, path, request.body, request.query['timeout'])
+      sayGoodbye(reply)
       reply.type('application/json; charset=utf-8')
       return text
     })
@@ -167,7 +171,12 @@ export const createServer = (options: ServerOptions): WebhookServer => {
     close: async () => {
       draining = true
       files?.close()
+      // A connection whose answer left just before draining began falls idle later; nobody else would close it.
+      const sweep = setInterval(() => server.closeIdleConnections(), 100)
+      const patience = setTimeout(() => server.closeAllConnections(), LONGEST_REVIEW_MS)
       await app.close()
+      clearInterval(sweep)
+      clearTimeout(patience)
       health.closeAllConnections()
       await new Promise<void>((resolve) => health.close(() => resolve()))
     },

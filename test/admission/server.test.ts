@@ -159,12 +159,12 @@ t.test('createServer() answers faults of ours with 500 and no detail, and logs t
 t.test('createServer() answers 503 while the cluster is not known', async (t) => {
   const running = await startServer(t, {
     reviewers: only(async () => {
-      throw Object.assign(new Error('nodes are not listed yet'), { name: 'NotSyncedError' })
+      throw Object.assign(new Error('Cannot tell: nodes are not listed yet'), { name: 'NotSyncedError' })
     }),
   })
   const { status, text } = await post(running, review())
   t.equal(status, 503)
-  t.match(text, /^Cannot judge yet: nodes are not listed yet/)
+  t.match(text, /^Cannot tell: nodes are not listed yet\. Try again/)
 })
 
 t.test('createServer() answers 504 before the deadline of the API server', async (t) => {
