@@ -180,8 +180,11 @@ export function runtimeSpec(rootfs: string, config: ImageConfig, options: RunOpt
  */
 const SUPERVISOR = `
 state=$1 id=$2 bundle=$3
-{ cat >/dev/null; runc --root "$state" delete --force "$id"; } <&0 >/dev/null 2>&1 &
-{ { runc --root "$state" run --bundle "$bundle" --pid-file "$bundle/pid" "$id" </dev/null 3>&-; echo $? >"$bundle/exit"; } 2>&1 >&3 3>&- | cat >&2; } 3>&1 | cat`
+# A shell gives its background commands /dev/null as stdin: ours is kept as 4 for the one that waits for its end.
+exec 4<&0 </dev/null
+{ cat <&4 >/dev/null; runc --root "$state" delete --force "$id"; rm -rf "$bundle"; } >/dev/null 2>&1 &
+exec 4<&-
+{ { runc --root "$state" run --bundle "$bundle" --pid-file "$bundle/pid" "$id" 3>&-; echo $? >"$bundle/exit"; } 2>&1 >&3 3>&- | cat >&2; } 3>&1 | cat`
 
 let started = 0
 
