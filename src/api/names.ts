@@ -27,7 +27,13 @@ export const ANNOTATION = {
 export const CONTAINER = { waf: 'sekisho-waf', rules: 'sekisho-rules' } as const
 /** Containers and volumes whose name begins so are ours: whatever a user puts there is replaced. */
 export const RESERVED_PREFIX = 'sekisho-'
-export const VOLUME = { run: 'sekisho-run', tmp: 'sekisho-tmp', custom: 'sekisho-custom' } as const
+export const VOLUME = {
+  run: 'sekisho-run',
+  tmp: 'sekisho-tmp',
+  custom: 'sekisho-custom',
+  /** Empty, mounted where the API token would be: the ServiceAccount plugin then mounts none into our containers. */
+  noToken: 'sekisho-no-token',
+} as const
 /** The ConfigMap with a namespace's own ModSecurity rules, mounted optionally. */
 export const CUSTOM_RULES_CONFIGMAP = 'sekisho-rules'
 

@@ -1,0 +1,22 @@
+/** What the injector decides from. All of it is data: where it comes from is the reviewer's business. */
+import type { Pod, UserInfo } from '../api/kube.ts'
+import type { NamespaceView, NetworkPolicyView, ServiceView } from '../api/views.ts'
+import type { InjectSettings } from '../config/webhook.ts'
+import type { Subject } from './note.ts'
+
+export interface InjectInput {
+  /** As it came, unchecked; it stays as it is. */
+  readonly pod: Pod
+  /** The namespace of the request: the object's own may be empty. */
+  readonly namespace: NamespaceView
+  readonly settings: InjectSettings
+  /** Of Sekisho, for the status. */
+  readonly version: string
+  /** Of this namespace. */
+  readonly services: readonly ServiceView[]
+  readonly networkPolicies: readonly NetworkPolicyView[]
+  /** Absent offline. */
+  readonly user?: UserInfo
+  /** Whom the words are about; the Pod itself if absent. */
+  readonly subject?: Subject
+}

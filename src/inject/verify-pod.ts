@@ -1,0 +1,24 @@
+/**
+ * The validating call's look at a Pod that is being made. A Pod's word is not trusted: it is rendered again, and what rendering would
+ * still change is what somebody changed after us.
+ */
+import { allow, deny, type Verdict } from '../api/verdict.ts'
+import { refusal } from '../guard/wording.ts'
+import { injectWith } from './inject.ts'
+import type { InjectInput } from './input.ts'
+import { note, sentence, wordsOf } from './note.ts'
+import { podSubject } from './subject.ts'
+
+/** Services and NetworkPolicies were weighed in the mutating call, and are not looked at again. */
+export type VerifyInput = Omit<InjectInput, 'services' | 'networkPolicies'>
+
+/** Allows what needs no further change. */
+export function verifyPod(input: VerifyInput): Verdict {
+  const verdict = injectWith({ ...input, services: [], networkPolicies: [] }, 'later-fields')
+  if (verdict.verdict === 'deny') return verdict
+  const paths = [...new Set((verdict.patch ?? []).map(({ path }) => path.slice(1).replaceAll('/', '.')))]
+  if (paths.length === 0) return allow('Verified', sentence(note('Verified')))
+  const differ = note('SidecarsDiffer', { paths: paths.slice(0, 3).join(', ') })
+  const subject = input.subject ?? podSubject(input.pod, input.namespace.name)
+  return deny(differ.code, refusal(wordsOf(differ, subject, subject.refused)))
+}
