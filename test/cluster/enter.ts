@@ -1,5 +1,13 @@
-/** How a command gets into a node's namespaces; it starts in `/`, since a folder of the machine need not exist inside. */
-export const enterNode = (pid: number): string[] => [
+/** How a command gets into a node's namespaces. */
+
+/** Folders of the machine that a node covers with empty ones of its own. */
+export const HIDDEN_IN_NODES = ['/run', '/var/run', '/var/log', '/var/lib']
+
+export const hiddenInNodes = (folder: string): boolean =>
+  HIDDEN_IN_NODES.some((hidden) => folder === hidden || folder.startsWith(`${hidden}/`))
+
+/** What stands before the command; it starts in `folder` where that exists inside, else in `/`. */
+export const enterNode = (pid: number, folder = '/'): string[] => [
   'nsenter',
   `--target=${pid}`,
   '-m',
@@ -7,6 +15,6 @@ export const enterNode = (pid: number): string[] => [
   '-p',
   '-u',
   '-i',
-  '--wdns=/',
+  `--wdns=${hiddenInNodes(folder) ? '/' : folder}`,
   '--',
 ]

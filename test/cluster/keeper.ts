@@ -14,6 +14,7 @@ import { prepareWork, startControlPlaneHere, writeKubeConfig } from './control-p
 import { startNodes } from './node.ts'
 import { type Part, PartError } from './part.ts'
 import type { ClusterSpec, ClusterState, KeeperMessage, NodeState } from './spec.ts'
+import { claim } from './sweep.ts'
 
 const parts: Part[] = []
 const over = new AbortController()
@@ -30,6 +31,7 @@ const say = (message: KeeperMessage): void => {
 async function begin(wanted: ClusterSpec): Promise<void> {
   const context = { spec: wanted, signal: over.signal, progress: (text: string) => say({ type: 'progress', text }) }
   await prepareWork(wanted.work)
+  if (!wanted.keepWork) await claim(wanted.work)
   let server: string
   let nodes: NodeState[] = []
   if (wanted.size === 'node') ({ server, nodes } = await startNodes(context, parts))
@@ -81,5 +83,11 @@ lines.on('close', () => {
 })
 // Ctrl-C in a terminal reaches whole process groups; the keeper has its own, but may be asked directly.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop(0))
+// What nobody foresaw must not leave a cluster without its keeper.
+for (const event of ['uncaughtException', 'unhandledRejection'])
+  process.on(event, (error: unknown) => {
+    console.error(error)
+    stop(1)
+  })
 // A released keeper has no stdin left to wait on; its parts' exits alone would not keep it.
 setInterval(() => {}, 1 << 30)

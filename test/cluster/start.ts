@@ -10,15 +10,21 @@
  * A test that only ends, or is killed, leaves nothing either: the keeper notices.
  */
 import { spawn } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { ensureBinaries, type Log } from './binaries.ts'
+import { cacheFolder } from './cache.ts'
 import { Cluster } from './cluster.ts'
 import { ensureContainerd } from './containerd.ts'
+import { HIDDEN_IN_NODES, hiddenInNodes } from './enter.ts'
 import { labImages } from './images/build.ts'
+import { logFile } from './part.ts'
+import { lastLines } from './run.ts'
 import type { ClusterSpec, KeeperMessage, Size } from './spec.ts'
+import { sweep } from './sweep.ts'
 
 export interface StartOptions {
   readonly size: Size
@@ -66,6 +72,8 @@ export async function specOf(options: StartOptions, stateFile?: string): Promise
   const name = options.name ?? 'lab'
   if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name))
     throw new Error(`Cannot name a cluster '${name}': use up to 32 lower-case letters, digits and hyphens, e.g. demo`)
+  if (size === 'node') checkFolders()
+  await sweep()
   return {
     name,
     size,
@@ -81,15 +89,33 @@ export async function specOf(options: StartOptions, stateFile?: string): Promise
   }
 }
 
+/** Nodes cover some folders of the machine, and a socket's path has at most 107 characters. */
+function checkFolders(): void {
+  const folders = {
+    'TMPDIR (the work folder)': tmpdir(),
+    'SEKISHO_CACHE (the cache)': cacheFolder(),
+    'this repository': import.meta.dirname,
+  }
+  for (const [what, folder] of Object.entries(folders))
+    if (hiddenInNodes(folder))
+      throw new Error(`Cannot start a node: ${what} is ${folder}; it must not be below ${HIDDEN_IN_NODES.join(', ')}`)
+  if (tmpdir().length > 40)
+    throw new Error(`Cannot start a node: TMPDIR (the work folder) is ${tmpdir()}; it must have at most 40 characters`)
+}
+
 /** Starts the keeper of a cluster and waits for its word. Until released it lives no longer than this process. */
 export function launch(spec: ClusterSpec, { signal, log }: Pick<StartOptions, 'signal' | 'log'>) {
+  mkdirSync(join(spec.work, 'logs'), { mode: 0o700 })
+  const keeperLog = openSync(logFile(spec.work, 'keeper'), 'a')
   const keeper = spawn(process.execPath, [join(import.meta.dirname, 'keeper.ts')], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+    // Not our stderr: a cluster that lasts would hold a terminal's or a pipe's other end open.
+    stdio: ['pipe', 'pipe', keeperLog],
     // A session of its own: Ctrl-C must reach the keeper as the end of its pipe, not as a signal to all its parts at once.
     detached: true,
     env: { ...process.env, NODE_OPTIONS: '' },
     cwd: '/',
   })
+  closeSync(keeperLog)
   const { stdin, stdout } = keeper
   const ended = new Promise<number>((resolve) => keeper.on('close', (code) => resolve(code ?? 137)))
   stdin.on('error', () => {})
@@ -126,9 +152,23 @@ export function launch(spec: ClusterSpec, { signal, log }: Pick<StartOptions, 's
     keeper.on('error', reject)
     ended.then((code) => {
       signal?.removeEventListener('abort', abort)
-      reject(failure ?? new Error(`Cannot start the cluster ${spec.name}: its keeper ended with code ${code}`))
+      reject(
+        failure ??
+          new Error(
+            `Cannot start the cluster ${spec.name}: its keeper ended with code ${code}${keeperSaid(spec.work)}`,
+          ),
+      )
     })
     signal?.addEventListener('abort', abort, { once: true })
     if (signal?.aborted) abort()
   })
+}
+
+/** What the keeper wrote when it ended in a way it had not foreseen; its log is gone where it could clean up. */
+function keeperSaid(work: string): string {
+  try {
+    return `:\n${lastLines(readFileSync(logFile(work, 'keeper'), 'utf8'), 15)}`
+  } catch {
+    return ''
+  }
 }
