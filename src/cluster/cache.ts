@@ -11,8 +11,9 @@ import type {
 } from '../api/views.ts'
 import type { GuardSettings } from '../config/webhook.ts'
 import type { GuardReader } from '../guard/reader.ts'
+import type { InjectReader } from '../inject/reader.ts'
 import type { ApiClient } from './api-client.ts'
-import { createLive, type Live } from './live.ts'
+import { createLive } from './live.ts'
 import type { Log } from './log.ts'
 import {
   projectDaemonSet,
@@ -26,14 +27,8 @@ import { rememberReplaced } from './replaced.ts'
 import { createStore, type Store } from './store.ts'
 import { startWatch, type Watch, type WatchLimits } from './watch.ts'
 
-export interface ClusterReader extends GuardReader {
-  /** From the watch; null where there is no such namespace. Only the keys that decide something. */
-  namespace(name: string): NamespaceView | null
-  services(namespace: string): readonly ServiceView[]
-  networkPolicies(namespace: string): readonly NetworkPolicyView[]
-  /** Live. */
-  liveNamespace(name: string, signal: AbortSignal): Promise<NamespaceView | null>
-}
+/** Everything the rooms ask for. */
+export interface ClusterReader extends GuardReader, InjectReader {}
 
 export interface ClusterCache {
   readonly reader: ClusterReader
@@ -138,7 +133,7 @@ export function startClusterCache(options: ClusterCacheOptions): ClusterCache {
       policiesNow()
       return policies.of(namespace)
     },
-    ...liveReads(live),
+    ...live,
   }
   const doubts = () => watches.map((one) => one.doubt()).filter((doubt) => doubt !== undefined)
   return {
@@ -150,13 +145,6 @@ export function startClusterCache(options: ClusterCacheOptions): ClusterCache {
     done: Promise.all(watches.map((one) => one.done)).then(() => {}),
   }
 }
-
-const liveReads = ({ look, hostNetworkPods, mayOpen, namespace }: Live) => ({
-  look,
-  hostNetworkPods,
-  mayOpen,
-  liveNamespace: namespace,
-})
 
 /** A store that also finds by namespace. */
 function byNamespace<V extends { readonly namespace: string; readonly name: string }>() {

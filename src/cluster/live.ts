@@ -1,8 +1,10 @@
 /** Reads that ask the API server at once: for what a watch does not hold, and for a second look before a refusal. */
 import type { UserInfo } from '../api/kube.ts'
-import type { IdsDaemonSetView, IdsPodView, NamespaceView, NodeView } from '../api/views.ts'
+import { ANNOTATION } from '../api/names.ts'
+import type { IdsDaemonSetView, IdsPodView, LabelSelector, NodeView } from '../api/views.ts'
 import type { GuardSettings } from '../config/webhook.ts'
 import type { Look } from '../guard/reader.ts'
+import type { InjectReader, ProtectedPodView } from '../inject/reader.ts'
 import { type ApiClient, ApiError } from './api-client.ts'
 import { OPEN, projectDaemonSet, projectIdsPod, projectNamespace, projectNode } from './project.ts'
 
@@ -12,11 +14,23 @@ interface List {
   readonly metadata?: { readonly continue?: string }
 }
 
-export interface Live {
+export interface Live extends Pick<InjectReader, 'liveNamespace' | 'protectedPods'> {
   readonly look: (nodes: readonly string[], signal: AbortSignal) => Promise<Look>
   readonly hostNetworkPods: (namespace: string, signal: AbortSignal) => Promise<readonly string[]>
   readonly mayOpen: (user: UserInfo, namespace: string, signal: AbortSignal) => Promise<boolean>
-  readonly namespace: (name: string, signal: AbortSignal) => Promise<NamespaceView | null>
+}
+
+interface MetadataList {
+  /** The API server writes an empty list of metadata as `null`. */
+  readonly items: readonly MetadataOnly[] | null
+  readonly metadata?: { readonly continue?: string }
+}
+interface MetadataOnly {
+  readonly metadata: {
+    readonly name: string
+    readonly labels?: Record<string, string>
+    readonly annotations?: Record<string, string>
+  }
 }
 
 /** A message says one name and a count, so more than so many need not be read. */
@@ -65,7 +79,7 @@ export function createLive(client: ApiClient, settings: Settings): Live {
       return { nodes, idsPods: pods.flat(), daemonSet: set }
     },
     hostNetworkPods: async (namespace, signal) => {
-      const list = await client.request<{ items: { metadata: { name: string } }[] }>(
+      const list = await client.request<MetadataList>(
         'GET',
         `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
         {
@@ -77,7 +91,7 @@ export function createLive(client: ApiClient, settings: Settings): Live {
           },
         },
       )
-      return list.items.map(({ metadata }) => metadata.name)
+      return (list.items ?? []).map(({ metadata }) => metadata.name)
     },
     mayOpen: async (user, namespace, signal) => {
       const { username, uid, groups, extra } = user
@@ -101,9 +115,45 @@ export function createLive(client: ApiClient, settings: Settings): Live {
       )
       return review.status?.allowed === true
     },
-    namespace: async (name, signal) => {
+    protectedPods: async (namespace, selector, signal) => {
+      const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`
+      const found: ProtectedPodView[] = []
+      let next: string | undefined
+      do {
+        const query = { labelSelector: selectorText(selector), limit: MAX_NAMES, continue: next }
+        const page = await client.request<MetadataList>('GET', path, { signal, accept: METADATA_LIST, query })
+        for (const { metadata } of page.items ?? []) {
+          const status = metadata.annotations?.[ANNOTATION.status]
+          if (status !== undefined) found.push({ name: metadata.name, labels: metadata.labels ?? {}, status })
+        }
+        next = page.metadata?.continue || undefined
+      } while (next !== undefined)
+      return found
+    },
+    liveNamespace: async (name, signal) => {
       const raw = await orNull<never>(`/api/v1/namespaces/${encodeURIComponent(name)}`, signal, METADATA)
       return raw === null ? null : projectNamespace(raw)
     },
   }
+}
+
+const OPERATORS: Readonly<Record<string, (key: string, values: string) => string>> = {
+  In: (key, values) => `${key} in (${values})`,
+  NotIn: (key, values) => `${key} notin (${values})`,
+  Exists: (key) => key,
+  DoesNotExist: (key) => `!${key}`,
+}
+
+/** A selector as the query parameter takes it. */
+export function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
+  const equal = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`)
+  const terms = matchExpressions.map(({ key, operator, values = [] }) => {
+    const write = OPERATORS[operator]
+    if (write === undefined)
+      throw new Error(
+        `Cannot select by the operator ${JSON.stringify(operator)}: ${Object.keys(OPERATORS).join(', ')} are known`,
+      )
+    return write(key, values.join(','))
+  })
+  return [...equal, ...terms].join(',')
 }
