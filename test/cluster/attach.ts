@@ -14,13 +14,20 @@ import { isKeeper } from './sweep.ts'
 const folder = (): string => join(cacheFolder(), 'run')
 const stateFile = (name: string): string => join(folder(), `${name}.json`)
 
-/** Starts a cluster that lives until `stop()` of it, or of one attached to it, is called: also after this program ended. */
-export async function startLasting(options: StartOptions & { readonly name: string }): Promise<Cluster> {
+type Named = StartOptions & { readonly name: string }
+
+/** Starts a cluster that ends with this program at the latest; others can attach to it, and end it earlier. */
+export async function startShared(options: Named): Promise<Cluster> {
   const running = await attachCluster(options.name)
   if (running) throw new Error(`Cannot start the cluster ${options.name}: it runs already; end it first`)
   await mkdir(folder(), { recursive: true })
-  const owner = await launch(await specOf(options, stateFile(options.name)), options)
-  owner.release()
+  return new Cluster(await launch(await specOf(options, stateFile(options.name)), options))
+}
+
+/** Starts a cluster that lives until `stop()` of it, or of one attached to it, is called: also after this program ended. */
+export async function startLasting(options: Named): Promise<Cluster> {
+  const shared = await startShared(options)
+  shared.release()
   return (await attachCluster(options.name))!
 }
 

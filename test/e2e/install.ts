@@ -16,7 +16,11 @@ export function overlay(base: string, images: Station['images'], interfaces?: st
       `  - {name: ${IMAGE_DEFAULT.prefix}/${name}, newName: "${images.prefix}/${name}", newTag: "${images.tag}"}`,
   )
   const watched = [
-    { op: 'add', path: '/spec/template/spec/nodeSelector', value: { [WATCHED.key]: WATCHED.value } },
+    {
+      op: 'add',
+      path: `/spec/template/spec/nodeSelector/${WATCHED.key.replace('/', '~1')}`,
+      value: WATCHED.value,
+    },
     ...(interfaces === undefined
       ? []
       : [
