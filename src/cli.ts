@@ -18,6 +18,11 @@ interface Entry {
 
 export const COMMANDS: readonly Entry[] = [
   {
+    word: 'webhook',
+    sentence: 'answer the API server: inject Pods, guard namespaces',
+    load: () => import('./commands/webhook.ts'),
+  },
+  {
     word: 'certs',
     sentence: 'make and renew certificates, keep caBundle right',
     load: () => import('./commands/certs.ts'),

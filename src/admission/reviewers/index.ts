@@ -1,0 +1,45 @@
+/** Which reviewer answers for which path and resource: one table, in the words of the webhook entries of manifests/. */
+import { judgePodHostAccess } from '../../guard/pod-host-access.ts'
+import type { Reviewer, Reviewers } from '../review.ts'
+import { daemonSetReviewer } from './daemonset.ts'
+import type { InjectContext } from './inject-context.ts'
+import { type GuardContext, namespaceReviewer } from './namespace.ts'
+import { networkPolicyReviewer } from './network-policy.ts'
+import { podMutateReviewer } from './pod-mutate.ts'
+import { podValidateReviewer } from './pod-validate.ts'
+import { serviceReviewer } from './service.ts'
+import { workloadReviewer } from './workload.ts'
+
+export interface ReviewersOptions {
+  readonly inject: InjectContext
+  readonly guard: GuardContext
+}
+
+const WORKLOADS = ['deployments', 'replicasets', 'statefulsets', 'jobs', 'cronjobs'] as const
+
+/** A DaemonSet may be the IDS, which the guard keeps, or a workload like any other. */
+const daemonSets =
+  (guard: Reviewer, workload: Reviewer): Reviewer =>
+  async (review, signal) => {
+    const kept = await guard(review, signal)
+    const isTemplate = review.operation === 'CREATE' || review.operation === 'UPDATE'
+    if (kept.verdict === 'deny' || !isTemplate) return kept
+    const told = await workload(review, signal)
+    return kept.reason === 'NotConcerned' ? told : { ...kept, warnings: [...kept.warnings, ...told.warnings] }
+  }
+
+export const createReviewers = ({ inject, guard }: ReviewersOptions): Reviewers => {
+  const pods = podValidateReviewer(inject, judgePodHostAccess)
+  const workload = workloadReviewer(inject, judgePodHostAccess)
+  return new Map<string, Reviewer>([
+    ['mutate pods', podMutateReviewer(inject, judgePodHostAccess)],
+    ['validate pods', pods],
+    ['validate pods/ephemeralcontainers', pods],
+    ['validate pods/resize', pods],
+    ['validate namespaces', namespaceReviewer(guard)],
+    ['validate daemonsets', daemonSets(daemonSetReviewer(guard), workload)],
+    ...WORKLOADS.map((resource) => [`validate ${resource}`, workload] as const),
+    ['validate services', serviceReviewer(inject)],
+    ['validate networkpolicies', networkPolicyReviewer(inject)],
+  ])
+}

@@ -1,0 +1,140 @@
+/**
+ * `sekisho webhook`: the wiring.
+ *
+ *   configuration ─▶ watches of the cluster ─▶ reviewers ─▶ server ─▶ until a signal: drain, exit 0
+ */
+import { InvalidArgumentError } from 'commander'
+import type { WebhookEntry } from '../admission/ca-bundle.ts'
+import { drainWhenAsked } from '../admission/drain.ts'
+import { createMetrics } from '../admission/metrics.ts'
+import { createReviewers } from '../admission/reviewers/index.ts'
+import { createServer } from '../admission/server.ts'
+import { type Configuration, watchTrust } from '../admission/trust.ts'
+import { findAccess } from '../cluster/access.ts'
+import { type ApiClient, ApiError, createApiClient } from '../cluster/api-client.ts'
+import { startClusterCache } from '../cluster/cache.ts'
+import { ConfigError } from '../config/errors.ts'
+import { loadConfig } from '../config/load.ts'
+import { type WebhookConfig, webhookConfig } from '../config/webhook.ts'
+import { BLIND_REASONS, REASONS as GUARD_REASONS } from '../guard/reasons.ts'
+import { REASONS as INJECT_REASONS } from '../inject/reasons.ts'
+import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../log.ts'
+import { VERSION } from '../version.ts'
+import { EXIT, Exit, examples, type Io, type Register } from './command.ts'
+
+interface Options {
+  readonly config: string
+  readonly logLevel: LogLevel
+  readonly kubeconfig?: string
+  readonly context?: string
+}
+
+/** What a metric's `reason` can be. */
+const KNOWN_REASONS = new Set([INJECT_REASONS, GUARD_REASONS, BLIND_REASONS].flatMap((table) => Object.keys(table)))
+
+const readConfig = (file: string): WebhookConfig => {
+  try {
+    return loadConfig(webhookConfig, file).config
+  } catch (error) {
+    throw error instanceof ConfigError ? new Exit(EXIT.usage, error.message, { cause: error }) : error
+  }
+}
+
+const CONFIGURATIONS = [
+  ['MutatingWebhookConfiguration', 'mutatingwebhookconfigurations'],
+  ['ValidatingWebhookConfiguration', 'validatingwebhookconfigurations'],
+] as const
+
+/** Reads our two webhook configurations, by name: nothing else of that kind concerns us. */
+const readConfigurations = (client: ApiClient) => (signal: AbortSignal) =>
+  Promise.all(
+    CONFIGURATIONS.map(async ([kind, resource]): Promise<Configuration> => {
+      const title = `${kind} sekisho`
+      try {
+        const path = `/apis/admissionregistration.k8s.io/v1/${resource}/sekisho`
+        const { webhooks = [] } = await client.request<{ webhooks?: WebhookEntry[] }>('GET', path, { signal })
+        return { title, entries: webhooks }
+      } catch (error) {
+        if (error instanceof ApiError && error.status === 404) return { title, entries: undefined }
+        throw error
+      }
+    }),
+  )
+
+/** Resolves with the name of the first signal, and with that of the second. */
+const signals = () => {
+  const asked = Promise.withResolvers<string>()
+  const insisted = Promise.withResolvers<string>()
+  let heard = 0
+  const hear = (name: string) => (heard++ === 0 ? asked : insisted).resolve(name)
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, hear)
+  return { asked: asked.promise, insisted: insisted.promise }
+}
+
+/** What nobody caught: state may be half changed, so the process ends and Kubernetes starts it anew. */
+const endOnFault = (log: Logger) => {
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'a fault nobody caught')
+    log.flush(() => process.exit(EXIT.failed))
+  })
+}
+
+const run = async (options: Options, io: Io): Promise<void> => {
+  const config = readConfig(options.config)
+  const log = createLogger({ level: options.logLevel, service: 'sekisho-webhook' })
+  endOnFault(log)
+  const { asked, insisted } = signals()
+  const stopping = new AbortController()
+  const { kubeconfig, context } = options
+  const access = await findAccess({ env: io.env, ...(kubeconfig && { kubeconfig }), ...(context && { context }) })
+  const client = createApiClient(access, `sekisho-webhook/${VERSION}`)
+  const cache = startClusterCache({ client, settings: config.guard, signal: stopping.signal, log })
+  const server = createServer({
+    ...config,
+    reviewers: createReviewers({
+      inject: { reader: cache.reader, settings: config.inject, version: VERSION },
+      guard: { reader: cache.reader, settings: config.guard, now: Date.now },
+    }),
+    metrics: createMetrics(VERSION, KNOWN_REASONS),
+    log,
+    checks: {
+      caches: () => cache.doubts().join('; ') || undefined,
+      trust: watchTrust({
+        read: readConfigurations(client),
+        certificate: () => server.certificate,
+        signal: stopping.signal,
+      }),
+    },
+  })
+  const ports = await server.listen()
+  log.info({ 'server.port': ports.port, 'sekisho.health_port': ports.healthPort }, 'listening')
+  const how = await drainWhenAsked({ server, drainMs: config.drainMs, log, asked, insisted })
+  stopping.abort()
+  client.close()
+  if (how === 'cut off') log.flush(() => process.exit(EXIT.failed))
+  // Whatever else might hold the process: what it had to answer is answered.
+  setTimeout(() => process.exit(EXIT.ok), 1000).unref()
+}
+
+const logLevel = (text: string): LogLevel => {
+  if ((LOG_LEVELS as readonly string[]).includes(text)) return text as LogLevel
+  throw new InvalidArgumentError(`must be one of ${LOG_LEVELS.join(', ')}.`)
+}
+
+export const register: Register = (program, io) => {
+  program
+    .command('webhook')
+    .description('answer the API server: inject Pods, guard namespaces')
+    .requiredOption('-c, --config <file>', 'configuration file (docs/reference/configuration.md)')
+    .option('--log-level <level>', LOG_LEVELS.join(', '), logLevel, 'info' as const)
+    .option('--kubeconfig <file>', 'kubeconfig; without it the Pod’s ServiceAccount, KUBECONFIG or ~/.kube/config')
+    .option('--context <name>', 'context of the kubeconfig')
+    .addHelpText(
+      'after',
+      examples(
+        'sekisho webhook --config /etc/sekisho/webhook.yaml',
+        'sekisho webhook --config webhook.yaml --kubeconfig ~/.kube/config --log-level debug',
+      ),
+    )
+    .action((options: Options) => run(options, io))
+}
