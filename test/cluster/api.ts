@@ -16,7 +16,7 @@ export function apiCaller(server: string, pki: string, identity = 'admin'): Api 
     ca: read('ca.crt'),
     cert: read(`${identity}.crt`),
     key: read(`${identity}.key`),
-    keepAlive: false,
+    keepAlive: true,
   })
   return (method, path, body) =>
     new Promise((resolve, reject) => {

@@ -12,7 +12,8 @@ const ROOT = '/sys/fs/cgroup'
 const PREFIX = 'sekisho-lab-'
 
 /** The name of a node's cgroup, for kubelet's `cgroupRoot`. */
-export const cgroupName = (keeper: number, node: string): string => `${PREFIX}${keeper}-${node}`
+export const cgroupName = (keeper: number, cluster: string, node: string): string =>
+  `${PREFIX}${keeper}-${cluster}-${node}`
 
 /** The mount points of the hierarchies: one in v2, several in v1 (links such as `cpu` → `cpu,cpuacct` counted once). */
 function hierarchies(): string[] {
@@ -84,10 +85,10 @@ function alive(pid: number): boolean {
   }
 }
 
-/** All cgroups of labs on this machine, for the check that nothing stays. */
-export const labCgroups = (): string[] =>
+/** The cgroups of labs on this machine, of one cluster where its name is given, for the check that nothing stays. */
+export const labCgroups = (cluster = ''): string[] =>
   [...new Set([ROOT, ...hierarchies()])].flatMap((hierarchy) =>
     folders(hierarchy)
-      .filter((name) => name.startsWith(PREFIX))
+      .filter((name) => new RegExp(`^${PREFIX}\\d+-${cluster}`).test(name))
       .map((name) => join(hierarchy, name)),
   )

@@ -55,6 +55,7 @@ export class Cluster {
       KUBECONFIG: this.kubeconfig,
       KUBECACHEDIR: `${work}/kubectl-cache`,
       KUBERC: 'off',
+      SEKISHO_LAB: this.name,
     }
   }
 

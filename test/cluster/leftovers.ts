@@ -1,9 +1,14 @@
 /**
  * Proof that a cluster leaves nothing behind: a snapshot of what the machine shows before, and what is there afterwards that was not.
- * Only what a lab could have made counts, so that colleagues' work on the same machine is no false alarm: processes and mounts that name
- * a lab's work folder, a shim or a part; everything in the folders containers are known to litter; firewall rules; the sysctls.
+ *
+ *   const before = await snapshot(); …; await cluster.stop(); leftovers(before, await snapshot()) → []
+ *
+ * A process is the lab's when its command line names a work folder, its environment carries the lab's mark, or its cgroup is the lab's:
+ * so other work on the same machine is no false alarm. A name narrows it to one cluster. Firewall, interfaces, settings and the folders
+ * which container tools litter are the machine's, whoever changed them.
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { labCgroups } from './cgroups.ts'
 import { run } from './run.ts'
@@ -16,9 +21,10 @@ const SYSCTLS = [
   'kernel/panic',
   'kernel/panic_on_oops',
   'net/ipv4/ip_forward',
-  'fs/inotify/max_user_instances',
+  'net/netfilter/nf_conntrack_max',
+  'net/bridge/bridge-nf-call-iptables',
 ]
-const FOLDERS = [
+const LITTERED = [
   '/run/netns',
   '/run/containerd',
   '/run/runc',
@@ -31,20 +37,21 @@ const FOLDERS = [
   '/opt/cni',
   '/etc/cni/net.d',
   '/usr/libexec/kubernetes',
-  '/run/flannel',
 ]
-const PARTS = /(^|\/)(etcd|kube-[a-z-]+|kubelet|containerd|containerd-shim-runc-v2|kwok|pause)$/
 
-/** Looks at the machine. `work` narrows processes, mounts and temporary folders to one lab; without it every lab counts. */
-export async function snapshot(work = '/sekisho-'): Promise<Snapshot> {
+/** Looks at the machine; `name` narrows what is the lab's to one cluster. */
+export async function snapshot(name = ''): Promise<Snapshot> {
+  const mark = name === '' ? '' : `${name}-`
   return new Set([
-    ...processes(work),
-    ...namespaces(),
-    ...mounts(work),
-    ...labCgroups().map((path) => `cgroup ${path}`),
-    ...SYSCTLS.map((name) => `sysctl ${name} = ${read(`/proc/sys/${name}`).trim()}`),
-    ...FOLDERS.flatMap((folder) => list(folder).map((name) => `file ${join(folder, name)}`)),
-    ...list('/sys/class/net').map((name) => `interface ${name}`),
+    ...processes(`/sekisho-lab-${mark}`, name),
+    ...mounts(`/sekisho-lab-${mark}`),
+    ...list(tmpdir()).flatMap((file) =>
+      file.startsWith(`sekisho-lab-${mark}`) ? [`folder ${join(tmpdir(), file)}`] : [],
+    ),
+    ...labCgroups(name).map((path) => `cgroup ${path}`),
+    ...SYSCTLS.map((key) => `sysctl ${key} = ${read(`/proc/sys/${key}`).trim()}`),
+    ...LITTERED.flatMap((folder) => list(folder).map((file) => `file ${join(folder, file)}`)),
+    ...list('/sys/class/net').map((device) => `interface ${device}`),
     ...(await ruleset()),
   ])
 }
@@ -53,39 +60,36 @@ export async function snapshot(work = '/sekisho-'): Promise<Snapshot> {
 export const leftovers = (before: Snapshot, after: Snapshot): string[] =>
   [...after].filter((line) => !before.has(line)).sort()
 
-const pids = (): string[] => list('/proc').filter((name) => /^\d+$/.test(name))
-
-function processes(work: string): string[] {
-  return pids().flatMap((pid) => {
-    const argv = read(`/proc/${pid}/cmdline`).split('\0')
-    const ours = PARTS.test(argv[0] ?? '') || argv.some((word) => word.includes(work))
-    return ours ? [`process ${pid} ${argv.join(' ').slice(0, 120)}`] : []
+/** The lab's processes, and the network namespaces they live in. */
+function processes(work: string, name: string): string[] {
+  const own = link('/proc/self/ns/net')
+  return list('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return []
+    const command = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()
+    const environment = read(`/proc/${pid}/environ`).split('\0')
+    const marked = environment.some((line) =>
+      name === '' ? line.startsWith('SEKISHO_LAB=') : line === `SEKISHO_LAB=${name}`,
+    )
+    const grouped = new RegExp(`/sekisho-lab-\\d+-${name}`).test(read(`/proc/${pid}/cgroup`))
+    if (!command.includes(work) && !marked && !grouped) return []
+    const network = link(`/proc/${pid}/ns/net`)
+    const inside = network === '' || network === own ? [] : [`network namespace ${network}`]
+    return [`process ${pid} ${command.slice(0, 160)}`, ...inside]
   })
 }
 
-/** Network namespaces that a part or a container lives in: any other than ours and named by no earlier process is found by difference. */
-function namespaces(): string[] {
-  return pids().flatMap((pid) => {
-    const name = link(`/proc/${pid}/ns/net`)
-    return name === '' || name === link('/proc/self/ns/net') ? [] : [`network namespace ${name}`]
-  })
-}
-
+/** Mounts that are seen from outside the nodes, where none of theirs may be. */
 function mounts(work: string): string[] {
-  const lines = read('/proc/self/mountinfo').split('\n')
-  return lines
+  const points = read('/proc/self/mountinfo')
+    .split('\n')
     .map((line) => line.split(' ')[4] ?? '')
-    .flatMap((at) => (at.includes(work) || /netns|overlay/.test(at) ? [`mount ${at}`] : []))
+  return points.flatMap((at) => (at.includes(work) || at.includes('/netns/') ? [`mount ${at}`] : []))
 }
 
 async function ruleset(): Promise<string[]> {
   const { code, stdout } = await run('nft', ['list', 'ruleset'])
-  return code === 0
-    ? stdout
-        .split('\n')
-        .filter((line) => line.trim() !== '')
-        .map((line) => `firewall ${line.trim()}`)
-    : []
+  const lines = code === 0 ? stdout.split('\n').map((line) => line.trim()) : []
+  return lines.filter((line) => line !== '' && line !== '}').map((line) => `firewall ${line}`)
 }
 
 const read = (path: string): string => attempt(() => readFileSync(path, 'utf8')) ?? ''

@@ -62,7 +62,7 @@ async function startNamespaces({ spec, signal }: Context, parts: Part[], planned
   const { name } = planned
   const folder = nodeFolder(spec.work, name)
   const number = Number(name.split('-').at(-1))
-  const cgroup = cgroupName(process.pid, name)
+  const cgroup = cgroupName(process.pid, spec.name, name)
   await Promise.all([writeNodeFiles({ work: spec.work, name, number, cgroup }), makeCgroups(cgroup)])
   const unshare = ['--net', '--mount', '--pid', '--uts', '--ipc', '--fork', '--kill-child', '--mount-proc']
   const script = [join(import.meta.dirname, 'node-init.sh'), folder, name]

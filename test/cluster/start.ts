@@ -69,7 +69,7 @@ export async function specOf(options: StartOptions, stateFile?: string): Promise
   const binaries = await ensureBinaries(size === 'node' ? NODE : [...CONTROL_PLANE, ...more], ensure)
   if (size === 'node') Object.assign(binaries, await ensureContainerd(ensure))
   const images = size === 'node' ? Object.values(await labImages()) : []
-  const name = options.name ?? 'lab'
+  const name = options.name ?? 'test'
   if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name))
     throw new Error(`Cannot name a cluster '${name}': use up to 32 lower-case letters, digits and hyphens, e.g. demo`)
   if (size === 'node') checkFolders()
@@ -78,7 +78,7 @@ export async function specOf(options: StartOptions, stateFile?: string): Promise
     name,
     size,
     nodes,
-    work: await mkdtemp(join(tmpdir(), `sekisho-${name}-`)),
+    work: await mkdtemp(join(tmpdir(), `sekisho-lab-${name}-`)),
     binaries,
     images,
     apiServerArgs: options.apiServerArgs ?? [],
@@ -99,8 +99,8 @@ function checkFolders(): void {
   for (const [what, folder] of Object.entries(folders))
     if (hiddenInNodes(folder))
       throw new Error(`Cannot start a node: ${what} is ${folder}; it must not be below ${HIDDEN_IN_NODES.join(', ')}`)
-  if (tmpdir().length > 40)
-    throw new Error(`Cannot start a node: TMPDIR (the work folder) is ${tmpdir()}; it must have at most 40 characters`)
+  if (tmpdir().length > 30)
+    throw new Error(`Cannot start a node: TMPDIR (the work folder) is ${tmpdir()}; it must have at most 30 characters`)
 }
 
 /** Starts the keeper of a cluster and waits for its word. Until released it lives no longer than this process. */
@@ -112,11 +112,12 @@ export function launch(spec: ClusterSpec, { signal, log }: Pick<StartOptions, 's
     stdio: ['pipe', 'pipe', keeperLog],
     // A session of its own: Ctrl-C must reach the keeper as the end of its pipe, not as a signal to all its parts at once.
     detached: true,
-    env: { ...process.env, NODE_OPTIONS: '' },
+    // The mark by which whatever descends from the cluster is known, see leftovers.ts.
+    env: { ...process.env, NODE_OPTIONS: '', SEKISHO_LAB: spec.name },
     cwd: '/',
   })
   closeSync(keeperLog)
-  const { stdin, stdout } = keeper
+  const [stdin, stdout] = [keeper.stdin!, keeper.stdout!]
   const ended = new Promise<number>((resolve) => keeper.on('close', (code) => resolve(code ?? 137)))
   stdin.on('error', () => {})
   stdin.write(`${JSON.stringify(spec)}\n`)

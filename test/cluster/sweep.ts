@@ -15,7 +15,7 @@ export const claim = (work: string): Promise<void> => writeFile(join(work, OWNER
 /** Removes what dead keepers left. */
 export async function sweep(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
-    if (!name.startsWith('sekisho-')) continue
+    if (!name.startsWith('sekisho-lab-')) continue
     const work = join(tmpdir(), name)
     const owner = await readFile(join(work, OWNER), 'utf8').catch(() => '')
     if (owner !== '' && !isKeeper(Number(owner))) await rm(work, { recursive: true, force: true }).catch(() => {})
