@@ -23,6 +23,16 @@ export const COMMANDS: readonly Entry[] = [
     load: () => import('./commands/webhook.ts'),
   },
   {
+    word: 'check',
+    sentence: 'say whether the gate would accept namespaces',
+    load: () => import('./commands/check.ts'),
+  },
+  {
+    word: 'uninstall',
+    sentence: 'take Sekisho out of a cluster, in the right order',
+    load: () => import('./commands/uninstall.ts'),
+  },
+  {
     word: 'certs',
     sentence: 'make and renew certificates, keep caBundle right',
     load: () => import('./commands/certs.ts'),

@@ -9,6 +9,9 @@ import type { GuardSettings } from '../config/webhook.ts'
 import { cleansUp } from './users.ts'
 import { refusal, some } from './wording.ts'
 
+/** The webhook entry that brings us these requests selects by this label. */
+const NAME = 'app.kubernetes.io/name'
+
 export interface DaemonSetRequest {
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
   readonly namespace: string
@@ -41,9 +44,8 @@ export function daemonSetLosses(request: DaemonSetRequest): readonly string[] {
   if (lost.length > 0) losses.push('takes tolerations away')
   if (before.hostNetwork && !after.hostNetwork) losses.push('takes it off hostNetwork')
   if (rises(before.maxUnavailable, after.maxUnavailable)) losses.push('lets more nodes be without it during a rollout')
-  const labels = Object.entries(before.labels).filter(([key, value]) => after.labels[key] !== value)
-  if (labels.length > 0)
-    losses.push(`changes its labels (${labels.map(([key]) => key).join(', ')}), by which the gate knows it`)
+  if (before.name !== undefined && after.name !== before.name)
+    losses.push(`takes its label ${NAME} away, by which the gate knows it`)
   return losses
 }
 
@@ -82,7 +84,7 @@ function read(daemonSet: KubeObject) {
   const pod = object(object(spec['template'])['spec'])
   const strategy = object(spec['updateStrategy'])
   return {
-    labels: daemonSet.metadata?.labels ?? {},
+    name: daemonSet.metadata?.labels?.[NAME],
     nodeSelector: object(pod['nodeSelector']) as Record<string, string>,
     nodeName: pod['nodeName'],
     affinity: pod['affinity'],

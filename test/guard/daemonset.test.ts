@@ -5,7 +5,11 @@ import { type DaemonSetRequest, judgeDaemonSet } from '../../src/guard/daemonset
 import { settings } from './parts.ts'
 
 const POD = { hostNetwork: true, tolerations: [{ operator: 'Exists' }], containers: [{ name: 'suricata', image: 'a' }] }
-const set = (pod: object = {}, spec: object = {}, labels: object = { app: 'ids' }): KubeObject => ({
+const set = (
+  pod: object = {},
+  spec: object = {},
+  labels: object = { 'app.kubernetes.io/name': 'sekisho-ids' },
+): KubeObject => ({
   metadata: { name: 'sekisho-ids', labels: labels as Record<string, string> },
   spec: { template: { spec: { ...POD, ...pod } }, updateStrategy: { rollingUpdate: { maxUnavailable: 1 } }, ...spec },
 })
@@ -80,8 +84,8 @@ const CASES: readonly [string, DaemonSetRequest, string][] = [
     'deny IdsShrinks',
   ],
   ['OnDelete', request(set({}, { updateStrategy: { type: 'OnDelete' } })), 'allow NotConcerned'],
-  ['its labels changed, by which the gate knows it', request(set({}, {}, {})), 'deny IdsShrinks'],
-  ['a label added', request(set({}, {}, { app: 'ids', more: 'x' })), 'allow NotConcerned'],
+  ['its label taken away, by which the gate knows it', request(set({}, {}, {})), 'deny IdsShrinks'],
+  ['a label added', request(set({}, {}, { 'app.kubernetes.io/name': 'sekisho-ids', more: 'x' })), 'allow NotConcerned'],
 ]
 
 t.test('judgeDaemonSet answers each case of the table', async (t) => {
