@@ -5,6 +5,7 @@ import { ConfigError } from '../config/errors.ts'
 import { type Explained, loadConfig } from '../config/load.ts'
 import { webhookConfig } from '../config/webhook.ts'
 import { EXIT, Exit, examples, type Register } from './command.ts'
+import { wafImageGiven } from './waf-image.ts'
 
 /** A configuration file is one part's; its schema is found by the part's name. */
 export const PARTS: Readonly<Record<string, z.ZodType>> = { webhook: webhookConfig, certs: certsConfig }
@@ -13,7 +14,7 @@ const asLines = (settings: readonly Explained[]): string => {
   const rows = settings.map(({ path, value, where, sentence }) => [
     path.join('.'),
     JSON.stringify(value),
-    where === undefined ? 'default' : where.replace(/^.*:(\d+):\d+$/, 'set, line $1'),
+    where === undefined ? 'default' : `set, ${where.replace(/^.*:(\d+):\d+$/, 'line $1')}`,
     sentence,
   ])
   const width = (i: number) => Math.min(40, Math.max(...rows.map((row) => row[i]!.length)))
@@ -29,16 +30,17 @@ export const register: Register = (program, io) => {
     .argument('<file>', 'the YAML file')
     .option('--part <name>', `whose configuration it is: ${Object.keys(PARTS).join(', ')}`, 'webhook')
     .option('-o, --output <format>', '`json` for machines', 'text')
+    .option('--waf-image <image>', 'inject.image where the file leaves it out, as for `sekisho webhook`')
     .addHelpText(
       'after',
       examples('sekisho config check webhook.yaml', 'sekisho config check webhook.yaml --output json'),
     )
-    .action((file: string, { part, output }: { part: string; output: string }) => {
+    .action((file: string, { part, output, wafImage }: { part: string; output: string; wafImage?: string }) => {
       if (!Object.hasOwn(PARTS, part)) {
         throw new Exit(EXIT.usage, `Cannot check for '${part}': --part must be ${Object.keys(PARTS).join(', ')}.`)
       }
       try {
-        const { settings } = loadConfig(PARTS[part]!, file)
+        const { settings } = loadConfig(PARTS[part]!, file, part === 'webhook' ? wafImageGiven(wafImage) : [])
         const objects = settings.map(({ path, value, where = null, sentence, type }) => ({
           key: path.join('.'),
           value,

@@ -21,9 +21,11 @@ import { REASONS as INJECT_REASONS } from '../inject/reasons.ts'
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../log.ts'
 import { VERSION } from '../version.ts'
 import { EXIT, Exit, examples, type Io, type Register } from './command.ts'
+import { wafImageGiven } from './waf-image.ts'
 
 interface Options {
   readonly config: string
+  readonly wafImage?: string
   readonly logLevel: LogLevel
   readonly kubeconfig?: string
   readonly context?: string
@@ -32,9 +34,9 @@ interface Options {
 /** What a metric's `reason` can be. */
 const KNOWN_REASONS = new Set([INJECT_REASONS, GUARD_REASONS, BLIND_REASONS].flatMap((table) => Object.keys(table)))
 
-const readConfig = (file: string): WebhookConfig => {
+const readConfig = ({ config, wafImage }: Options): WebhookConfig => {
   try {
-    return loadConfig(webhookConfig, file).config
+    return loadConfig(webhookConfig, config, wafImageGiven(wafImage)).config
   } catch (error) {
     throw error instanceof ConfigError ? new Exit(EXIT.usage, error.message, { cause: error }) : error
   }
@@ -80,7 +82,7 @@ const endOnFault = (log: Logger) => {
 }
 
 const run = async (options: Options, io: Io): Promise<void> => {
-  const config = readConfig(options.config)
+  const config = readConfig(options)
   const log = createLogger({ level: options.logLevel, service: 'sekisho-webhook' })
   endOnFault(log)
   const { asked, insisted } = signals()
@@ -126,6 +128,7 @@ export const register: Register = (program, io) => {
     .command('webhook')
     .description('answer the API server: inject Pods, guard namespaces')
     .requiredOption('-c, --config <file>', 'configuration file (docs/reference/configuration.md)')
+    .option('--waf-image <image>', 'the sekisho-waf image, where the configuration file names none')
     .option('--log-level <level>', LOG_LEVELS.join(', '), logLevel, 'info' as const)
     .option('--kubeconfig <file>', 'kubeconfig; without it the Pod’s ServiceAccount, KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')

@@ -14,7 +14,7 @@ import { knownKeys, type Setting, settingsOf } from './settings.ts'
 
 export interface Explained extends Setting {
   readonly value: unknown
-  /** `file:line:column` where the file sets it, or absent where the default holds. */
+  /** `file:line:column` where the file sets it, the flag that gives it, or absent where the default holds. */
   readonly where?: string
 }
 export interface Loaded<T> {
@@ -60,8 +60,39 @@ const finder = (file: string, document: Document, lines: LineCounter) => (path: 
   return `${file}:1:1`
 }
 
-/** Reads `text` by `schema`. @throws ConfigError with every problem. */
-export const parseConfig = <S extends z.ZodType>(schema: S, text: string, file: string): Loaded<z.output<S>> => {
+/** A value for a setting that the file leaves out, and where it comes from: `--waf-image`. */
+export interface Given {
+  readonly path: readonly string[]
+  readonly value: unknown
+  readonly where: string
+}
+
+/** Puts what is given where the file says nothing; the file's own word always counts. */
+const fill = (data: unknown, given: readonly Given[]): void => {
+  for (const { path, value } of given) {
+    if (valueAt(data, path) !== undefined) continue
+    let at = data as Record<string, unknown>
+    for (const key of path.slice(0, -1)) {
+      at[key] ??= {}
+      // A wrong type is found by the schema, with its line.
+      if (at[key] === null || typeof at[key] !== 'object') return
+      at = at[key] as Record<string, unknown>
+    }
+    at[path.at(-1)!] = value
+  }
+}
+
+/**
+ * Reads `text` by `schema`.
+ * @param given values for settings that the file leaves out
+ * @throws ConfigError with every problem
+ */
+export const parseConfig = <S extends z.ZodType>(
+  schema: S,
+  text: string,
+  file: string,
+  given: readonly Given[] = [],
+): Loaded<z.output<S>> => {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   if (document.errors.length > 0) {
@@ -77,6 +108,8 @@ export const parseConfig = <S extends z.ZodType>(schema: S, text: string, file: 
     throw new ConfigError([{ code: 'ConfigNotYaml', where: `${file}:1:1`, message }])
   }
   const data = document.toJS() as unknown
+  const own = document.toJS() as unknown
+  fill(data, given)
   const at = finder(file, document, lines)
   const settings = settingsOf(schema)
   const result = schema.safeParse(data)
@@ -85,12 +118,17 @@ export const parseConfig = <S extends z.ZodType>(schema: S, text: string, file: 
     const found = result.error.issues.flatMap((issue) => problems(issue, data, settings, at))
     throw new ConfigError(found.sort((a, b) => line(a) - line(b)))
   }
+  const whereSet = (path: readonly string[]) => {
+    if (valueAt(own, path) !== undefined) return { where: at(path) }
+    const from = given.find((one) => one.path.join('.') === path.join('.'))
+    return from === undefined ? {} : { where: from.where }
+  }
   return {
     config: freeze(result.data),
     settings: settings.map((setting) => ({
       ...setting,
       value: valueAt(result.data, setting.path),
-      ...(valueAt(data, setting.path) === undefined ? {} : { where: at(setting.path) }),
+      ...whereSet(setting.path),
     })),
   }
 }
@@ -145,7 +183,11 @@ const unknownKey = (path: Path, settings: readonly Setting[], at: (path: Path) =
 }
 
 /** Reads a file. @throws ConfigError */
-export const loadConfig = <S extends z.ZodType>(schema: S, file: string): Loaded<z.output<S>> => {
+export const loadConfig = <S extends z.ZodType>(
+  schema: S,
+  file: string,
+  given: readonly Given[] = [],
+): Loaded<z.output<S>> => {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -154,5 +196,5 @@ export const loadConfig = <S extends z.ZodType>(schema: S, file: string): Loaded
     const message = `Cannot read the configuration file: ${code === 'ENOENT' ? 'there is no such file' : code}.`
     throw new ConfigError([{ code: 'ConfigUnreadable', where: file, message }], { cause })
   }
-  return parseConfig(schema, text, file)
+  return parseConfig(schema, text, file, given)
 }

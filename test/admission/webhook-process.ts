@@ -1,10 +1,11 @@
 /** The real `sekisho webhook` as a process of its own, as a Pod would run it, and the objects by which an API server calls it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parse } from 'yaml'
 import type { Issued } from '../../certs-job/issue.ts'
 import { placePair } from './support.ts'
 
@@ -115,47 +116,17 @@ ${config}`,
   }
 }
 
-const rule = (apiGroups: string[], resources: string[], operations: string[]) => ({
-  apiGroups,
-  apiVersions: ['*'],
-  resources,
-  operations,
-  scope: '*',
-})
-const optedIn = { matchExpressions: [{ key: 'sekisho.dev/waf', operator: 'Exists' }] }
-
-/** Both webhook configurations, calling `https://localhost:PORT`. */
-export const configurations = (port: number, caPem: string, timeoutSeconds = 5): object[] => {
-  const entry = (name: string, path: string, rules: object[], selectors: object) => ({
-    name,
-    admissionReviewVersions: ['v1'],
-    sideEffects: 'None',
-    failurePolicy: 'Fail',
-    timeoutSeconds,
-    clientConfig: { url: `https://localhost:${port}${path}`, caBundle: Buffer.from(caPem).toString('base64') },
-    rules,
-    ...selectors,
-  })
-  const configuration = (kind: string, webhooks: object[]) => ({
-    apiVersion: 'admissionregistration.k8s.io/v1',
-    kind,
-    metadata: { name: 'sekisho' },
-    webhooks,
-  })
-  return [
-    configuration('MutatingWebhookConfiguration', [
-      entry('pods.mutate.sekisho.dev', '/mutate', [rule([''], ['pods'], ['CREATE'])], { namespaceSelector: optedIn }),
-    ]),
-    configuration('ValidatingWebhookConfiguration', [
-      entry('pods.validate.sekisho.dev', '/validate', [rule([''], ['pods'], ['CREATE', 'UPDATE'])], {
-        namespaceSelector: optedIn,
-      }),
-      entry('workloads.validate.sekisho.dev', '/validate', [rule(['apps'], ['deployments'], ['CREATE', 'UPDATE'])], {
-        namespaceSelector: optedIn,
-      }),
-      entry('namespaces.validate.sekisho.dev', '/validate', [rule([''], ['namespaces'], ['CREATE', 'UPDATE'])], {
-        objectSelector: { matchExpressions: [{ key: 'sekisho.dev/protected', operator: 'Exists' }] },
-      }),
-    ]),
-  ]
+const MANIFESTS = join(import.meta.dirname, '../../manifests/base')
+interface Configuration {
+  readonly webhooks: { clientConfig: object; timeoutSeconds: number }[]
 }
+
+/** Both webhook configurations as they are installed, but calling `https://localhost:PORT` instead of the Service. */
+export const configurations = (port: number, caPem: string): object[] =>
+  ['mutating', 'validating'].map((name) => {
+    const configuration = parse(readFileSync(join(MANIFESTS, `${name}.yaml`), 'utf8')) as Configuration
+    const path = name === 'mutating' ? '/mutate' : '/validate'
+    const clientConfig = { url: `https://localhost:${port}${path}`, caBundle: Buffer.from(caPem).toString('base64') }
+    for (const webhook of configuration.webhooks) webhook.clientConfig = clientConfig
+    return configuration
+  })

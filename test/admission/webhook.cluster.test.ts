@@ -97,7 +97,7 @@ t.test('sekisho webhook behind a real API server', async (t) => {
     for (const one of configurations(service.port, stranger.certPem))
       await cluster.kubectlOk(['apply', '-f', '-'], { input: JSON.stringify(one) })
     await until('the stranger is noticed', async () =>
-      /trust: MutatingWebhookConfiguration sekisho: pods.mutate.sekisho.dev has a caBundle that does not verify our certificate/.test(
+      /trust: MutatingWebhookConfiguration sekisho: pods.protected.sekisho.dev has a caBundle that does not verify our certificate/.test(
         (await a.ready()).text,
       ),
     )

@@ -161,3 +161,14 @@ t.test('loadConfig() reads a file', async (t) => {
   writeFileSync(file, SMALLEST)
   t.equal(loadConfig(webhookConfig, file).config.inject.image, 'sekisho-waf:1')
 })
+
+t.test('parseConfig() takes what is given where the file says nothing, and says whence', async (t) => {
+  const given = [{ path: ['inject', 'image'], value: 'given:1', where: '--waf-image' }]
+  const of = (text: string) => {
+    const { config, settings } = parseConfig(webhookConfig, text, 'sekisho.yaml', given)
+    return [config.inject.image, settings.find(({ path }) => path.join('.') === 'inject.image')?.where]
+  }
+  t.same(of('inject: {capture: port}\n'), ['given:1', '--waf-image'])
+  t.same(of(SMALLEST), ['sekisho-waf:1', 'sekisho.yaml:3:3'], 'the word of the file counts')
+  t.throws(() => of('inject: port\n'), { message: /Cannot use 'inject' as it must be a mapping/ })
+})
