@@ -72,14 +72,17 @@ function numberProbes(patch: PatchWriter, pod: WellFormed, captures: readonly Ca
   }
 }
 
-/** Whether the Pod's list already begins with our two and nothing else bears such a name. */
-function inPlace(pod: WellFormed, sidecars: Sidecars, tolerance: Tolerance): boolean {
+/** What keeps the Pod's list from being right: it begins with our two, and nothing else bears such a name. */
+function misplaced(pod: WellFormed, sidecars: Sidecars, tolerance: Tolerance): string | undefined {
   const init = pod.spec.initContainers ?? []
-  const reserved = [...pod.spec.containers, ...init].filter(({ name }) => isReserved(name)).length
-  return (
-    reserved === sidecars.containers.length &&
-    sidecars.containers.every((wanted, i) => differenceOf(init[i], wanted, tolerance) === undefined)
-  )
+  for (const [i, wanted] of sidecars.containers.entries()) {
+    const there = init[i]?.name === wanted.name
+    const difference = there ? differenceOf(init[i], wanted, tolerance) : ' is not in its place'
+    if (difference !== undefined) return `${wanted.name}${difference}`
+  }
+  const others = [...pod.spec.containers, ...init.slice(sidecars.containers.length)]
+  const other = others.find(({ name }) => isReserved(name))
+  return other && `a further container ${other.name}`
 }
 
 function placeContainers(
@@ -88,7 +91,11 @@ function placeContainers(
   sidecars: Sidecars | undefined,
   tolerance: Tolerance,
 ): void {
-  if (sidecars !== undefined && inPlace(pod, sidecars, tolerance)) return
+  if (sidecars !== undefined) {
+    const difference = misplaced(pod, sidecars, tolerance)
+    if (difference === undefined) return
+    patch.differences.push(difference)
+  }
   for (const list of LISTS) {
     const containers: readonly Container[] = pod.spec[list] ?? []
     for (let i = containers.length - 1; i >= 0; i--)

@@ -63,17 +63,24 @@ interface Decided {
   readonly plan: Exclude<Plan, { kind: 'refuse' }>
 }
 
-/** The verdict and its patch. `tolerance` is `strict` in the mutating call; see same.ts. */
-export function injectWith(input: InjectInput, tolerance: Tolerance): Verdict {
+export interface Decision {
+  readonly verdict: Verdict
+  /** What of ours was there and not as it should be. */
+  readonly differences: readonly string[]
+}
+const decided = (verdict: Verdict, differences: readonly string[] = []): Decision => ({ verdict, differences })
+
+/** The verdict with its patch. `tolerance` is `strict` in the mutating call; see same.ts. */
+export function decide(input: InjectInput, tolerance: Tolerance): Decision {
   const read = readPod(input.pod)
-  if ('fault' in read) return refused(read.fault, input.subject ?? podSubject({}, input.namespace.name))
+  if ('fault' in read) return decided(refused(read.fault, input.subject ?? podSubject({}, input.namespace.name)))
   const { pod } = read
   const subject = input.subject ?? podSubject(pod, input.namespace.name)
-  if (isMirror(pod, input.user)) return allow('MirrorPod', sentence(note('MirrorPod')))
+  if (isMirror(pod, input.user)) return decided(allow('MirrorPod', sentence(note('MirrorPod'))))
   const selector = missingNodeSelector(pod, input.namespace)
-  if ('problem' in selector) return refused(selector.problem, subject)
+  if ('problem' in selector) return decided(refused(selector.problem, subject))
   const { entries, plan } = planFor(pod, input)
-  if (plan.kind === 'refuse') return refused(plan.note, subject)
+  if (plan.kind === 'refuse') return decided(refused(plan.note, subject))
   return carryOut({ pod, entries, plan }, selector.missing, input, tolerance, subject)
 }
 
@@ -83,11 +90,11 @@ function carryOut(
   input: InjectInput,
   tolerance: Tolerance,
   subject: Subject,
-): Allowed {
+): Decision {
   const wanted = { ...wantedBy(pod, plan, input), nodeSelector }
-  const { operations } = changesFor(pod, entries, wanted, tolerance)
-  return withPatch(answer(plan, subject), pod, operations)
+  const { operations, differences } = changesFor(pod, entries, wanted, tolerance)
+  return decided(withPatch(answer(plan, subject), pod, operations), differences)
 }
 
 /** Decides about a Pod that is being made. */
-export const inject = (input: InjectInput): Verdict => injectWith(input, 'strict')
+export const inject = (input: InjectInput): Verdict => decide(input, 'strict').verdict

@@ -5,9 +5,9 @@
 import type { KubeObject } from '../api/kube.ts'
 import { allow, deny, type Verdict } from '../api/verdict.ts'
 import type { NetworkPolicyView, ServiceView } from '../api/views.ts'
-import { refusal, warning } from '../guard/wording.ts'
+import { refusal } from '../guard/wording.ts'
 import { equal } from './equal.ts'
-import { type Note, note, sentence, wordsOf } from './note.ts'
+import { type Note, note, sentence, warningOf, wordsOf } from './note.ts'
 import type { ProtectedPodView } from './reader.ts'
 import { policyRounds, serviceRounds } from './rounds.ts'
 import { readStatus, type StatusPort } from './status.ts'
@@ -37,38 +37,32 @@ export function networkPolicyToJudge({ namespace, object, old }: Change): Networ
   return nothing || (old !== undefined && equal(view, networkPolicyView(old, namespace))) ? undefined : view
 }
 
+/** The same seen from here: the object is at hand, and which Pod it concerns is the news. */
+const FROM_HERE = { ServiceByNumber: 'TargetsAppPort', PolicyByNumber: 'NamesAppPort' } as const
+const fromHere = ({ code, values }: Note, pod: string): Note =>
+  note(FROM_HERE[code as keyof typeof FROM_HERE], { ...values, pod })
+
 type Rounds = (labels: Readonly<Record<string, string>>, taken: readonly StatusPort[]) => Note[]
 
 /** One sentence a way round, however many Pods it concerns; one Pod in `block` is enough for a refusal. */
 function judge(kind: string, change: Change, pods: readonly ProtectedPodView[], rounds: Rounds): Verdict {
   const subject = objectSubject(change.object, kind, change.namespace)
-  const found = new Map<string, { it: Note; pod: string; blocks: boolean }>()
+  const found = new Map<string, { it: Note; blocks: boolean }>()
   for (const { name, labels, status } of pods) {
     const read = readStatus(status)
     if (read === undefined) continue
+    const blocks = read.mode === 'block'
     for (const it of rounds(labels, read.ports)) {
       const key = JSON.stringify(it)
-      const blocks = read.mode === 'block'
-      if (!found.has(key) || (blocks && !found.get(key)!.blocks)) found.set(key, { it, pod: name, blocks })
+      if (!found.has(key) || (blocks && !found.get(key)!.blocks)) found.set(key, { it: fromHere(it, name), blocks })
     }
   }
-  const words = ({ it, pod }: { it: Note; pod: string }, lead: string) => {
-    const { what, why, mend } = wordsOf(it, subject, lead)
-    return { what: `${what}, as in Pod ${pod}`, why, mend }
-  }
   const all = [...found.values()]
-  const worst = all.find(({ blocks }) => blocks)
-  if (worst !== undefined) {
-    const others = all.filter((it) => it !== worst).map((it) => warning(words(it, '')))
-    return deny(worst.it.code, refusal(words(worst, subject.refused)), others)
-  }
+  const worst = all.find(({ blocks }) => blocks)?.it
+  const warnings = all.filter(({ it }) => it !== worst).map(({ it }) => warningOf(it, subject))
+  if (worst !== undefined) return deny(worst.code, refusal(wordsOf(worst, subject, subject.refused)), warnings)
   const [first] = all
-  if (first === undefined) return passes()
-  return allow(
-    first.it.code,
-    sentence(first.it),
-    all.map((it) => warning(words(it, ''))),
-  )
+  return first === undefined ? passes() : allow(first.it.code, sentence(first.it), warnings)
 }
 
 /** Judges a Service by the protected Pods it selects. */

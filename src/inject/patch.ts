@@ -14,6 +14,8 @@ const pointer = (path: Path): string =>
 /** Collects operations in the order they are applied. */
 export class PatchWriter {
   readonly operations: PatchOperation[] = []
+  /** What of ours was not as it should be, for people: `sekisho-waf.env[0]`. */
+  readonly differences: string[] = []
 
   add(path: Path, value: unknown): void {
     this.operations.push({ op: 'add', path: pointer(path), value })

@@ -20,7 +20,8 @@ export function parsePortAnnotation(text: string): readonly ListedPort[] | { rea
     const entry = part.trim()
     const [, digits, kind] = ENTRY.exec(entry) ?? []
     const port = Number(digits)
-    if (digits === undefined || port > 65535) return { fault: entry === '' ? 'an entry is empty' : `not ${entry}` }
+    if (digits === undefined || port > 65535)
+      return { fault: entry === '' ? 'an entry of it is empty' : `${entry} is no port` }
     if (listed.some((it) => it.port === port)) return { fault: `${port} stands there twice` }
     listed.push({ port, kind: (kind ?? 'http') as ListedPort['kind'] })
   }

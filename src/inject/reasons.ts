@@ -126,6 +126,19 @@ export const REASONS = {
     'kubectl -n {namespace} edit networkpolicy {policy}   # write port: {listener} instead of {port}',
   ),
 
+  TargetsAppPort: reason(
+    'round',
+    "its port {at} sends to the app's port {port} itself (targetPort: {target}), in Pod {pod}",
+    'its requests would lead round the WAF, which took over the name {name}',
+    'write targetPort: {name}',
+  ),
+  NamesAppPort: reason(
+    'round',
+    "it names the app's port {port} by number, in Pod {pod}",
+    'it opens the way round the WAF and cuts off the WAF itself, which listens on {listener}',
+    'write port: {listener} instead of {port}',
+  ),
+
   UnknownMode: reason(
     'refusal',
     'its label sekisho.dev/waf is {value}',
@@ -146,8 +159,8 @@ export const REASONS = {
   ),
   BadPorts: reason(
     'refusal',
-    'its annotation sekisho.dev/waf-ports is {value}: {fault}',
-    'each entry is a port from 1 to 65535, alone or with /http, /grpc or /tls',
+    'its annotation sekisho.dev/waf-ports is {value}, and {fault}',
+    'it lists ports from 1 to 65535, each alone or with /http, /grpc or /tls',
     'write it like sekisho.dev/waf-ports: "8080,9090/grpc,8443/tls"',
   ),
   PortNotDeclared: reason(
@@ -195,7 +208,7 @@ export const REASONS = {
 
   SidecarsDiffer: reason(
     'refusal',
-    'what Sekisho put in is not there as it was put in ({paths})',
+    'what Sekisho put in is not there as it was put in: {first}',
     'another webhook changed it afterwards, or Sekisho is being upgraded at this moment',
     'try again; if it stays: kubectl get mutatingwebhookconfigurations shows who else changes Pods',
   ),

@@ -16,7 +16,7 @@ type Taken = Pick<StatusPort, 'port' | 'listener' | 'name'>
 /** Ports of one Service that lead to the app itself, if it selects Pods with these labels. */
 export function serviceRounds(service: ServiceView, labels: Labels, taken: readonly Taken[]): Note[] {
   if (!selectsPod(service.selector, labels)) return []
-  return service.ports.flatMap(({ targetPort, protocol }, index) => {
+  return service.ports.flatMap(({ targetPort, protocol, port: at }, index) => {
     const round = taken.find(({ port }) => targetPort === port || targetPort === movedName(port))
     if (round === undefined || protocol !== 'TCP') return []
     const { namespace, name: service_ } = service
@@ -28,6 +28,7 @@ export function serviceRounds(service: ServiceView, labels: Labels, taken: reado
         target: targetPort,
         name: round.name,
         index,
+        at,
       }),
     ]
   })

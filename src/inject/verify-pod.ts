@@ -4,7 +4,7 @@
  */
 import { allow, deny, type Verdict } from '../api/verdict.ts'
 import { refusal } from '../guard/wording.ts'
-import { injectWith } from './inject.ts'
+import { decide } from './inject.ts'
 import type { InjectInput } from './input.ts'
 import { note, sentence, wordsOf } from './note.ts'
 import { podSubject } from './subject.ts'
@@ -14,11 +14,12 @@ export type VerifyInput = Omit<InjectInput, 'services' | 'networkPolicies'>
 
 /** Allows what needs no further change. */
 export function verifyPod(input: VerifyInput): Verdict {
-  const verdict = injectWith({ ...input, services: [], networkPolicies: [] }, 'later-fields')
+  const { verdict, differences } = decide({ ...input, services: [], networkPolicies: [] }, 'later-fields')
   if (verdict.verdict === 'deny') return verdict
-  const paths = [...new Set((verdict.patch ?? []).map(({ path }) => path.slice(1).replaceAll('/', '.')))]
-  if (paths.length === 0) return allow('Verified', sentence(note('Verified')))
-  const differ = note('SidecarsDiffer', { paths: paths.slice(0, 3).join(', ') })
+  const patched = (verdict.patch ?? []).map(({ path }) => path.slice(1).replaceAll('~1', '/'))
+  if (patched.length === 0) return allow('Verified', sentence(note('Verified')))
+  const [first = patched[0]!] = differences
+  const differ = note('SidecarsDiffer', { first })
   const subject = input.subject ?? podSubject(input.pod, input.namespace.name)
   return deny(differ.code, refusal(wordsOf(differ, subject, subject.refused)))
 }

@@ -246,7 +246,7 @@ const validContainer = (name: string, init: boolean, base: number) =>
     ),
     restartPolicy: fc.constant(init ? 'Always' : undefined),
     env: maybe(
-      fc.array(record({ name: fc.constantFrom('A', 'B_C', 'ünïcode'), value: fc.string({ unit: 'grapheme' }) }), {
+      fc.array(record({ name: fc.constantFrom('A', 'B_C', 'd.e-f'), value: fc.string({ unit: 'grapheme' }) }), {
         maxLength: 3,
       }),
     ),
