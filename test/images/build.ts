@@ -87,7 +87,17 @@ async function ensureImage(name: ImageName, log: Log): Promise<BuiltImage> {
         buildah(
           'bud',
           [
-            ...['--isolation', 'chroot', '--pull-never', '--network', 'host', '--layers', '--format', 'oci'],
+            ...[
+              '--isolation',
+              'chroot',
+              '--pull-never',
+              '--network',
+              'host',
+              '--layers',
+              '--force-rm',
+              '--format',
+              'oci',
+            ],
             ...Object.entries(buildArguments).flatMap(([arg, value]) => ['--build-arg', `${arg}=${value}`]),
             ...['--tag', ref, folder],
           ],

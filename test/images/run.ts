@@ -8,8 +8,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ensureImages } from './build.ts'
-import { buildah, hasImage } from './buildah.ts'
-import { attempt, command, type Finished, type Log, requirePrograms } from './command.ts'
+import { buildah, copyFiles, hasImage } from './buildah.ts'
+import { attempt, type Finished, type Log, requirePrograms } from './command.ts'
 import { withLock } from './lock.ts'
 import { cached, type ImageName } from './places.ts'
 
@@ -89,9 +89,7 @@ async function unpack(name: ImageName, log: Log): Promise<Unpacked> {
     const image = (await hasImage(ref)) ? ref : `oci-archive:${tar}`
     const container = (await buildah('from', ['--pull-never', image])).trim()
     try {
-      const mounted = (await buildah('mount', [container])).trim()
-      // --archive keeps file capabilities, which are extended attributes.
-      await command('cp', ['--archive', `${mounted}/.`, join(fresh, 'rootfs')])
+      await copyFiles(container, join(fresh, 'rootfs'))
       const { OCIv1 } = JSON.parse(await buildah('inspect', [container])) as { OCIv1: { config: ImageConfig } }
       writeFileSync(join(fresh, 'config.json'), JSON.stringify(OCIv1.config))
     } finally {
