@@ -1,5 +1,6 @@
 /** Which reviewer answers for which path and resource: one table, in the words of the webhook entries of manifests/. */
 import { judgePodHostAccess } from '../../guard/pod-host-access.ts'
+import { AdmissionError, shown } from '../errors.ts'
 import type { Reviewer, Reviewers } from '../review.ts'
 import { daemonSetReviewer } from './daemonset.ts'
 import type { InjectContext } from './inject-context.ts'
@@ -17,6 +18,17 @@ export interface ReviewersOptions {
 
 const WORKLOADS = ['deployments', 'replicasets', 'statefulsets', 'jobs', 'cronjobs'] as const
 
+/** For reviewers that judge an object as it would become: whoever sends them a DELETE has other webhook entries than ours. */
+const ofObjects =
+  (reviewer: Reviewer): Reviewer =>
+  (review, signal) => {
+    if (review.operation === 'CREATE' || review.operation === 'UPDATE') return reviewer(review, signal)
+    throw new AdmissionError(
+      'NoReviewer',
+      `Cannot judge ${review.operation} of a ${shown(review.kind.kind)}: only CREATE and UPDATE are judged.`,
+    )
+  }
+
 /** A DaemonSet may be the IDS, which the guard keeps, or a workload like any other. */
 const daemonSets =
   (guard: Reviewer, workload: Reviewer): Reviewer =>
@@ -29,17 +41,17 @@ const daemonSets =
   }
 
 export const createReviewers = ({ inject, guard }: ReviewersOptions): Reviewers => {
-  const pods = podValidateReviewer(inject, judgePodHostAccess)
-  const workload = workloadReviewer(inject, judgePodHostAccess)
+  const pods = ofObjects(podValidateReviewer(inject, judgePodHostAccess))
+  const workload = ofObjects(workloadReviewer(inject, judgePodHostAccess))
   return new Map<string, Reviewer>([
-    ['mutate pods', podMutateReviewer(inject, judgePodHostAccess)],
+    ['mutate pods', ofObjects(podMutateReviewer(inject, judgePodHostAccess))],
     ['validate pods', pods],
     ['validate pods/ephemeralcontainers', pods],
     ['validate pods/resize', pods],
     ['validate namespaces', namespaceReviewer(guard)],
     ['validate daemonsets', daemonSets(daemonSetReviewer(guard), workload)],
     ...WORKLOADS.map((resource) => [`validate ${resource}`, workload] as const),
-    ['validate services', serviceReviewer(inject)],
-    ['validate networkpolicies', networkPolicyReviewer(inject)],
+    ['validate services', ofObjects(serviceReviewer(inject))],
+    ['validate networkpolicies', ofObjects(networkPolicyReviewer(inject))],
   ])
 }
