@@ -1,24 +1,10 @@
 /** The story on the cluster of the current kubeconfig. It must be free of Sekisho and of the story's names, and is left as it was. */
-import { spawn } from 'node:child_process'
+import { run } from '../cluster/run.ts'
 import type { Answer } from './narrator.ts'
 import { IMAGE_DEFAULT, type Station } from './station.ts'
 
-export function run(command: string, args: readonly string[], input?: string): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.on('data', (chunk) => (stdout += chunk))
-    child.stderr.on('data', (chunk) => (stderr += chunk))
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code: code ?? 1, stdout, stderr }))
-    // kubectl may end before it read everything; what it says tells why.
-    child.stdin.on('error', () => {})
-    child.stdin.end(input)
-  })
-}
-
-const kubectl = (args: readonly string[], input?: string): Promise<Answer> => run('kubectl', args, input)
+const kubectl = (args: readonly string[], cwd?: string): Promise<Answer> =>
+  run('kubectl', args, cwd === undefined ? {} : { cwd })
 const TAKEN = ['namespace/sekisho-system', 'namespace/sekisho-node', 'namespace/shop', 'pod/visitor']
 
 export async function useCurrentCluster(): Promise<Station> {

@@ -1,5 +1,5 @@
 /** Installs Sekisho as a user does: an overlay on manifests/base, `kubectl apply -k`, and waiting until the first call works. */
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import type { Narrator } from './narrator.ts'
@@ -45,12 +45,14 @@ patches:
 
 export async function install(station: Station, tell: Narrator): Promise<void> {
   tell.step('Install')
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'sekisho-overlay-')))
+  const work = realpathSync(mkdtempSync(join(tmpdir(), 'sekisho-install-')))
+  const folder = join(work, 'overlay')
   try {
+    mkdirSync(folder)
     const text = overlay(relative(folder, BASE), station.images, station.interfaces)
     writeFileSync(join(folder, 'kustomization.yaml'), text)
     tell.file('overlay/kustomization.yaml', text)
-    await tell.command('kubectl apply -k overlay', () => station.kubectl(['apply', '-k', folder]), {
+    await tell.command('kubectl apply -k overlay', () => station.kubectl(['apply', '-k', 'overlay'], work), {
       holds: ['validatingwebhookconfiguration.admissionregistration.k8s.io/sekisho created'],
     })
     for (const args of [
@@ -59,6 +61,6 @@ export async function install(station: Station, tell: Narrator): Promise<void> {
     ])
       await tell.command(`kubectl ${args.join(' ')}`, () => station.kubectl(args))
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    rmSync(work, { recursive: true, force: true })
   }
 }

@@ -1,5 +1,7 @@
 /** The story a user lives, on a cluster in which Sekisho was just installed. Each step prints real commands with their real answers. */
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Answer, Expectation, Narrator } from './narrator.ts'
 import { StoryError } from './narrator.ts'
@@ -13,6 +15,8 @@ const quoted = (arg: string): string => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'
 export class Story {
   readonly #station: Station
   readonly #tell: Narrator
+  /** Where its files lie while it is told, so that kubectl's answers name them as a user's would. */
+  readonly #folder = mkdtempSync(join(tmpdir(), 'sekisho-story-'))
 
   constructor(station: Station, tell: Narrator) {
     this.#station = station
@@ -20,12 +24,16 @@ export class Story {
   }
 
   async live(): Promise<void> {
-    await this.blindNamespaceIsRefused()
-    await this.coveredNamespaceIsAccepted()
-    await this.wafInspects()
-    await this.customRuleIsEnforced()
-    await this.wayRoundIsClosed()
-    this.#tell.end()
+    try {
+      await this.blindNamespaceIsRefused()
+      await this.coveredNamespaceIsAccepted()
+      await this.wafInspects()
+      await this.customRuleIsEnforced()
+      await this.wayRoundIsClosed()
+    } finally {
+      this.#tell.end()
+      rmSync(this.#folder, { recursive: true, force: true })
+    }
   }
 
   async blindNamespaceIsRefused(): Promise<void> {
@@ -126,10 +134,11 @@ export class Story {
   /** Shows a file of the story, then applies it. */
   #apply(name: string, expectation: Expectation, show = true): Promise<Answer> {
     const content = withImages(readFileSync(new URL(`files/${name}`, import.meta.url), 'utf8'), this.#station.images)
+    writeFileSync(join(this.#folder, name), content)
     if (show) this.#tell.file(name, content)
     return this.#tell.command(
       `kubectl apply -f ${name}`,
-      () => this.#station.kubectl(['apply', '-f', '-'], content),
+      () => this.#station.kubectl(['apply', '-f', name], this.#folder),
       expectation,
     )
   }
