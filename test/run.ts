@@ -8,10 +8,9 @@
  * images, `x.node.test.ts` a whole node with Pods. The last line is `N passed, N failed`: the named tests at the top of each file.
  */
 import { spawn } from 'node:child_process'
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type Count, countTap } from './run/count-tap.ts'
+import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { type Count, FileReport } from './run/file-report.ts'
 import { lintSteps } from './run/lint-steps.ts'
 
 type Group = 'unit' | 'cluster' | 'image' | 'node'
@@ -40,15 +39,15 @@ function filesOf(group: Group, folder = '**'): string[] {
     .sort()
 }
 
-/** Runs a command and returns its exit code and output; with `show` the output is passed on as it comes. */
-function run(command: string, args: string[], show: boolean, env: NodeJS.ProcessEnv = process.env) {
+/** Runs a command and returns its exit code and output, which `hear` also gets as it comes. */
+function run(command: string, args: string[], hear: (text: string) => void = () => {}) {
   return new Promise<{ code: number; output: string }>((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     let output = ''
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => {
-        if (show) process.stdout.write(chunk)
-        else output += chunk.toString()
+        output += chunk.toString()
+        hear(chunk.toString())
       })
     child.on('error', reject)
     child.on('close', (code, signal) => resolve({ code: code ?? (signal === null ? 1 : 128), output }))
@@ -57,7 +56,7 @@ function run(command: string, args: string[], show: boolean, env: NodeJS.Process
 
 async function lint(): Promise<void> {
   const results = await Promise.all(
-    lintSteps().map(async (step) => ({ step, ...(await run(step.command, step.args, false)) })),
+    lintSteps().map(async (step) => ({ step, ...(await run(step.command, step.args)) })),
   )
   for (const { step, code, output } of results) {
     if (code === 0) total.passed++
@@ -73,21 +72,16 @@ async function tap(group: Group, files: string[]): Promise<void> {
   if (files.length === 0) return
   const begin = Date.now()
   say(`${group}: ${files.length} files …`)
-  const folder = mkdtempSync(join(tmpdir(), 'sekisho-tap-'))
-  const record = join(folder, 'output.tap')
-  const args = [
-    'run',
-    '--reporter=terse',
-    `--jobs=${JOBS[group]}`,
-    `--timeout=${TIMEOUT_SECONDS[group]}`,
-    `--output-file=${record}`,
-    ...files,
-  ]
-  const { code } = await run('tap', args, true)
-  const count = countTap(readFileSync(record, 'utf8'))
-  rmSync(folder, { recursive: true, force: true })
+  const args = ['run', '--reporter=tap', `--jobs=${JOBS[group]}`, `--timeout=${TIMEOUT_SECONDS[group]}`, ...files]
+  const report = new FileReport((line) => console.log(line))
+  const { code, output } = await run('tap', args, (text) => report.add(text))
+  report.end()
+  const count = report.count
   // A runner that failed although no test did has lost something: never call that green.
-  if (code !== 0 && count.failed === 0) count.failed = 1
+  if (code !== 0 && count.failed === 0) {
+    console.log(output.slice(-4000))
+    count.failed = 1
+  }
   total.passed += count.passed
   total.failed += count.failed
   say(`${group}: ${count.passed} passed, ${count.failed} failed (${seconds(begin)})`)
@@ -95,7 +89,7 @@ async function tap(group: Group, files: string[]): Promise<void> {
 
 async function prepare(name: string, script: string, args: string[]): Promise<boolean> {
   const begin = Date.now()
-  const { code } = await run(process.execPath, [script, ...args], true)
+  const { code } = await run(process.execPath, [script, ...args], (text) => process.stdout.write(text))
   say(`${name}: ${code === 0 ? 'ready' : `failed with exit code ${code}`} (${seconds(begin)})`)
   if (code !== 0) total.failed++
   return code === 0
