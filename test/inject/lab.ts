@@ -37,6 +37,7 @@ export interface GateOptions {
   readonly namespaces: Namespaces
   readonly start?: Partial<StartOptions>
   readonly settings?: InjectSettings
+  readonly version?: string
 }
 
 const NONSENSE = {
@@ -45,7 +46,7 @@ const NONSENSE = {
 }
 
 /** Starts both; everything ends with the test. Resolves once the webhook is called and has seen the namespaces. */
-export async function gate(t: Test, { namespaces, start = {}, settings = SETTINGS }: GateOptions) {
+export async function gate(t: Test, { namespaces, start = {}, settings = SETTINGS, version = VERSION }: GateOptions) {
   const { cluster, client } = await lab(t, start)
   const [first] = Object.keys(namespaces)
   for (const [name, { labels = {}, annotations = {} }] of Object.entries(namespaces)) {
@@ -58,7 +59,7 @@ export async function gate(t: Test, { namespaces, start = {}, settings = SETTING
   await cache.synced()
   const server = await startServer(t, {
     reviewers: createReviewers({
-      inject: { reader: cache.reader, settings, version: VERSION },
+      inject: { reader: cache.reader, settings, version },
       guard: { reader: cache.reader, settings: guardSettings.parse({}), now: Date.now },
     }),
   })

@@ -1,0 +1,113 @@
+/**
+ * `sekisho inject -f app.yaml`: what the webhook would make of these Pods and workloads, without a cluster.
+ * The objects go to stdout, the verdicts to stderr. What would be refused comes out as it went in, and the exit code is 1.
+ */
+import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { InvalidArgumentError } from 'commander'
+import { ConfigError } from '../config/errors.ts'
+import { loadConfig } from '../config/load.ts'
+import { type InjectSettings, webhookConfig } from '../config/webhook.ts'
+import { type OfflineVerdict, offlineJudge } from '../inject/offline.ts'
+import { VERSION } from '../version.ts'
+import { EXIT, Exit, examples, type Io, type Register } from './command.ts'
+import { type EditableYaml, edit, parseEditableYaml, stringifyJson, stringifyYaml } from './editable-yaml.ts'
+import { wafImageGiven } from './waf-image.ts'
+
+interface Options {
+  readonly file: string
+  readonly config: string
+  readonly wafImage?: string
+  readonly namespace: string
+  readonly namespaceLabel: Readonly<Record<string, string>>
+  readonly output: string
+}
+
+const settingsOf = ({ config, wafImage }: Pick<Options, 'config' | 'wafImage'>): InjectSettings => {
+  try {
+    return loadConfig(webhookConfig, config, wafImageGiven(wafImage)).config.inject
+  } catch (error) {
+    throw error instanceof ConfigError ? new Exit(EXIT.usage, error.message, { cause: error }) : error
+  }
+}
+
+const read = async (path: string, io: Io): Promise<EditableYaml> => {
+  const name = path === '-' ? 'stdin' : path
+  try {
+    return parseEditableYaml(path === '-' ? await text(io.stdin) : await readFile(path, 'utf8'))
+  } catch (error) {
+    throw new Exit(EXIT.usage, `Cannot read ${name}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** `key=value`, as often as it is given. */
+const label = (given: string, before: Readonly<Record<string, string>>): Record<string, string> => {
+  const [, key, value] = /^([^=]+)=(.*)$/s.exec(given) ?? []
+  if (key === undefined || value === undefined)
+    throw new InvalidArgumentError('must be KEY=VALUE, e.g. sekisho.dev/waf=block.')
+  return { ...before, [key]: value }
+}
+
+const format = (given: string): string => {
+  if (given === 'yaml' || given === 'json') return given
+  throw new InvalidArgumentError('must be yaml or json.')
+}
+
+const asText = ({ subject, verdict }: OfflineVerdict): string => {
+  const word = verdict.verdict === 'deny' ? 'refused' : verdict.reason === 'Injected' ? 'injected' : 'unchanged'
+  const lines = verdict.verdict === 'deny' ? verdict.detail.split('\n') : [verdict.detail]
+  return [
+    `${subject}: ${word} (${verdict.reason})`,
+    ...lines.map((line) => `  ${line}`),
+    ...verdict.warnings.map((line) => `  warning: ${line}`),
+    '',
+  ].join('\n')
+}
+
+const run = async (options: Options, io: Io): Promise<void> => {
+  const settings = settingsOf(options)
+  const yaml = await read(options.file, io)
+  const judge = offlineJudge({
+    objects: yaml.objects.map(({ object }) => object),
+    settings,
+    version: VERSION,
+    defaultNamespace: options.namespace,
+    namespaceLabels: options.namespaceLabel,
+  })
+  let refused = false
+  for (const { object, document, path } of yaml.objects) {
+    const judged = judge(object)
+    if (judged === undefined) continue
+    io.stderr.write(asText(judged))
+    refused ||= judged.verdict.verdict === 'deny'
+    edit(yaml, { document, path: [...path, ...judged.path] }, judged.patch)
+  }
+  io.stdout.write(options.output === 'json' ? stringifyJson(yaml) : stringifyYaml(yaml))
+  if (refused) throw new Exit(EXIT.refused)
+}
+
+export const register: Register = (program, io) => {
+  program
+    .command('inject')
+    .description('what the webhook would make of Pods and workloads, without a cluster')
+    .requiredOption('-f, --file <path>', 'YAML or JSON, any number of documents; - is stdin')
+    .requiredOption(
+      '-c, --config <file>',
+      'the webhook’s configuration: kubectl -n sekisho-system get configmap sekisho-webhook',
+    )
+    .option('--waf-image <image>', 'inject.image where the file leaves it out, as for `sekisho webhook`')
+    .option('-n, --namespace <name>', 'namespace of objects that name none', 'default')
+    .option('--namespace-label <key=value>', 'label the namespaces are taken to have; may be repeated', label, {})
+    .option('-o, --output <format>', 'yaml or json', format, 'yaml')
+    .addHelpText(
+      'after',
+      `${examples(
+        'sekisho inject -c webhook.yaml -f app.yaml',
+        'sekisho inject -c webhook.yaml -f app.yaml --namespace-label sekisho.dev/waf=block',
+        'kubectl get deployment web -o yaml | sekisho inject -c webhook.yaml -f - --output json',
+      )}
+Namespaces, Services and NetworkPolicies in the same file count. Verdicts go to stderr.
+Exit codes: 0 nothing refused, 1 something would be refused, 2 not tried.\n`,
+    )
+    .action((options: Options) => run(options, io))
+}
