@@ -33,6 +33,11 @@ export const COMMANDS: readonly Entry[] = [
     load: () => import('./commands/uninstall.ts'),
   },
   {
+    word: 'inject',
+    sentence: 'what the webhook would make of Pods and workloads, without a cluster',
+    load: () => import('./commands/inject.ts'),
+  },
+  {
     word: 'certs',
     sentence: 'make and renew certificates, keep caBundle right',
     load: () => import('./commands/certs.ts'),
