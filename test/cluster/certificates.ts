@@ -50,22 +50,26 @@ export const nodeIdentities = (nodes: readonly { name: string; address: string }
 ]
 
 const EC = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+const REQUEST = ['req', '-x509', ...EC, '-days', '30']
 
 /** Writes ca.crt, sa.key, sa.pub and FILE.crt, FILE.key for each identity into the folder. */
 export async function writeCertificates(folder: string, identities: readonly Identity[]): Promise<void> {
   const at = (file: string) => join(folder, file)
-  const request = ['req', '-x509', ...EC, '-days', '30']
   const ca = ['-keyout', at('ca.key'), '-out', at('ca.crt'), '-subj', '/CN=lab']
-  await must('openssl', [...request, ...ca, '-addext', 'keyUsage=critical,keyCertSign,digitalSignature'])
-  const issue = async ({ file, subject, names }: Identity) => {
-    const usage = names ? 'serverAuth,clientAuth' : 'clientAuth'
-    const extensions = ['basicConstraints=critical,CA:FALSE', `extendedKeyUsage=${usage}`]
-    if (names) extensions.push(`subjectAltName=${names.join(',')}`)
-    const signed = ['-CA', at('ca.crt'), '-CAkey', at('ca.key')]
-    const out = ['-keyout', at(`${file}.key`), '-out', at(`${file}.crt`), '-subj', subject]
-    await must('openssl', [...request, ...signed, ...out, ...extensions.flatMap((line) => ['-addext', line])])
-  }
-  await Promise.all([...identities.map(issue), writeServiceAccountKey(at('sa.key'), at('sa.pub'))])
+  await must('openssl', [...REQUEST, ...ca, '-addext', 'keyUsage=critical,keyCertSign,digitalSignature'])
+  const issueAll = identities.map((identity) => issueCertificate(folder, identity))
+  await Promise.all([...issueAll, writeServiceAccountKey(at('sa.key'), at('sa.pub'))])
+}
+
+/** Writes FILE.crt and FILE.key of one identity, signed by the CA in the folder. */
+export async function issueCertificate(folder: string, { file, subject, names }: Identity): Promise<void> {
+  const at = (name: string) => join(folder, name)
+  const usage = names ? 'serverAuth,clientAuth' : 'clientAuth'
+  const extensions = ['basicConstraints=critical,CA:FALSE', `extendedKeyUsage=${usage}`]
+  if (names) extensions.push(`subjectAltName=${names.join(',')}`)
+  const signed = ['-CA', at('ca.crt'), '-CAkey', at('ca.key')]
+  const out = ['-keyout', at(`${file}.key`), '-out', at(`${file}.crt`), '-subj', subject]
+  await must('openssl', [...REQUEST, ...signed, ...out, ...extensions.flatMap((line) => ['-addext', line])])
 }
 
 async function writeServiceAccountKey(privatePath: string, publicPath: string): Promise<void> {

@@ -7,6 +7,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { exists } from './cache.ts'
+import { isKeeper } from './sweep.ts'
 
 const ROOT = '/sys/fs/cgroup'
 const PREFIX = 'sekisho-lab-'
@@ -49,7 +50,7 @@ function removeIn(hierarchy: string, keeper: number): string[] {
   return folders(hierarchy)
     .filter((name) => {
       const owner = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1])
-      return owner === keeper || (owner > 0 && !alive(owner))
+      return owner === keeper || (owner > 0 && !isKeeper(owner))
     })
     .flatMap((name) => removeTree(join(hierarchy, name), keeper))
 }
@@ -73,15 +74,6 @@ function folders(folder: string): string[] {
       .map((entry) => entry.name)
   } catch {
     return []
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -1,9 +1,11 @@
 /** A running cluster, as tests use it. */
 import { readFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Api, apiCaller } from './api.ts'
+import { issueCertificate } from './certificates.ts'
 import { auditLogFile, pkiFolder } from './control-plane.ts'
 import { enterNode } from './enter.ts'
+import { directly } from './environment.ts'
 import { importInto } from './images/import.ts'
 import { logFile } from './part.ts'
 import { must, type Outcome, type RunOptions, run } from './run.ts'
@@ -50,7 +52,7 @@ export class Cluster {
   get env(): NodeJS.ProcessEnv {
     const { binaries, work } = this.state
     return {
-      ...process.env,
+      ...directly(process.env),
       PATH: `${dirname(binaries['kubectl']!)}:${process.env['PATH']}`,
       KUBECONFIG: this.kubeconfig,
       KUBECACHEDIR: `${work}/kubectl-cache`,
@@ -97,6 +99,17 @@ export class Cluster {
     }
     await call('/api/v1/namespaces', { metadata: { name, labels } })
     await call(`/api/v1/namespaces/${name}/serviceaccounts`, { metadata: { name: 'default' } })
+  }
+
+  /**
+   * A certificate for a server of your own, say a webhook, signed by the cluster's CA: `names` as openssl writes them, e.g.
+   * `IP:127.0.0.1` or `DNS:wh.default.svc`. The CA is what `caBundle` wants, in base64.
+   */
+  async serverCertificate(file: string, names: readonly string[]): Promise<{ cert: Buffer; key: Buffer; ca: Buffer }> {
+    const pki = pkiFolder(this.state.work)
+    await issueCertificate(pki, { file, subject: `/CN=${file}`, names })
+    const read = (name: string) => readFile(join(pki, name))
+    return { cert: await read(`${file}.crt`), key: await read(`${file}.key`), ca: await read('ca.crt') }
   }
 
   /** Puts images (OCI archives whose names are inside) into every node. Small ones take 0.2 s, 200 MB take 4 s. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer } from 'node:https'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
@@ -123,4 +124,44 @@ t.test('controllers run beside a control plane: a deleted namespace goes away', 
   await cluster.createNamespace('short')
   const deleted = await cluster.kubectl(['delete', 'namespace', 'short', '--timeout=60s'])
   t.equal(deleted.code, 0, deleted.stderr)
+})
+
+t.test('an admission webhook on 127.0.0.1 of the machine is called', async (t) => {
+  const cluster = await startCluster({ size: 'control-plane' })
+  t.teardown(() => cluster.stop())
+  const { cert, key, ca } = await cluster.serverCertificate('webhook', ['IP:127.0.0.1'])
+  const server = createServer({ cert, key }, (request, response) => {
+    const pieces: Buffer[] = []
+    request.on('data', (piece: Buffer) => pieces.push(piece))
+    request.on('end', () => {
+      const review = JSON.parse(String(Buffer.concat(pieces)))
+      const status = { message: `not the namespace ${review.request.object.metadata.name}` }
+      response.setHeader('content-type', 'application/json')
+      response.end(JSON.stringify({ ...review, response: { uid: review.request.uid, allowed: false, status } }))
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as { port: number }
+  await cluster.kubectlOk(['apply', '-f', '-'], { input: JSON.stringify(webhook(port, ca)) })
+  let answer = await cluster.kubectl(['create', 'namespace', 'shop'])
+  // The server learns of a configuration by a watch, a moment later.
+  for (let n = 0; answer.code === 0 && n < 50; n++) answer = await cluster.kubectl(['create', 'namespace', `shop-${n}`])
+  t.match(answer.stderr, /admission webhook "wh.lab.test" denied the request: not the namespace shop/)
+})
+
+const webhook = (port: number, ca: Buffer) => ({
+  apiVersion: 'admissionregistration.k8s.io/v1',
+  kind: 'ValidatingWebhookConfiguration',
+  metadata: { name: 'wh' },
+  webhooks: [
+    {
+      name: 'wh.lab.test',
+      rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['namespaces'] }],
+      clientConfig: { url: `https://127.0.0.1:${port}/`, caBundle: ca.toString('base64') },
+      admissionReviewVersions: ['v1'],
+      sideEffects: 'None',
+    },
+  ],
 })

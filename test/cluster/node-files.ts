@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { CNI_FOLDER } from './containerd.ts'
 import { pkiFolder } from './control-plane.ts'
 import { PAUSE_IMAGE } from './images/names.ts'
-import { podRange } from './network.ts'
+import { nodeAddress, podRange } from './network.ts'
 
 export interface NodeFiles {
   readonly work: string
@@ -98,6 +98,9 @@ const kubeletConfig = ({ work, name, cgroup }: NodeFiles, at: At): string => {
     tlsCertFile: pki(`${name}.crt`),
     tlsPrivateKeyFile: pki(`${name}.key`),
     resolvConf: at('resolv.conf'),
+    // Nothing answers there: names do not resolve, at once. Without an address each Pod would get an event that complains.
+    clusterDNS: [nodeAddress(1)],
+    clusterDomain: 'cluster.local',
     // The machine's disk is not the lab's affair, and images that can't be pulled again must not be collected.
     evictionHard: {
       'memory.available': '100Mi',

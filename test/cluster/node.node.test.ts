@@ -88,6 +88,29 @@ t.test('a node', async (t) => {
     },
   )
 
+  await t.test('gives a Pod a token and a way to the API server', async (t) => {
+    // The server's answer to plain HTTP is as good a proof as any, and busybox knows no TLS.
+    const call =
+      'cat /var/run/secrets/kubernetes.io/serviceaccount/namespace; wget -O- http://$KUBERNETES_SERVICE_HOST:443/'
+    const outcome = await cluster.kubectl(['exec', 'web', '-c', 'app', '--', 'sh', '-c', call])
+    t.match(outcome, { stdout: /^default/, stderr: '400 Bad Request' })
+  })
+
+  await t.test('resolves a webhook by its Service, and says when no Pod is behind it', async (t) => {
+    const rules = [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['secrets'] }]
+    const clientConfig = { service: { name: 'nobody', namespace: 'default', path: '/' } }
+    const entry = { name: 'wh.lab.test', rules, clientConfig, admissionReviewVersions: ['v1'], sideEffects: 'None' }
+    const metadata = { name: 'wh' }
+    const kind = 'ValidatingWebhookConfiguration'
+    const configuration = { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata, webhooks: [entry] }
+    await apply(cluster, service('nobody'), configuration)
+    const create = (n: number) => cluster.kubectl(['create', 'secret', 'generic', `s-${n}`])
+    let answer = await create(0)
+    for (let n = 1; answer.code === 0 && n < 50; n++) answer = await create(n)
+    t.match(answer.stderr, 'failed calling webhook "wh.lab.test"')
+    await cluster.kubectlOk(['delete', kind, 'wh'])
+  })
+
   await t.test('reports an app that fails', async (t) => {
     await apply(cluster, pod('broken', { containers: [container('app', ['fail'])], restartPolicy: 'Never' }))
     await cluster.kubectlOk(['wait', '--for=jsonpath={.status.phase}=Failed', 'pod/broken', '--timeout=60s'])

@@ -78,6 +78,7 @@ export class Part {
   /** Ends the process at once: what the parts know is thrown away with the work folder. */
   async stop(): Promise<void> {
     if (!this.#running) return
+    this.child.ref()
     if (this.target === undefined || !kill(this.target)) this.child.kill('SIGKILL')
     await this.ended
   }

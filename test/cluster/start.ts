@@ -20,6 +20,7 @@ import { cacheFolder } from './cache.ts'
 import { Cluster } from './cluster.ts'
 import { ensureContainerd } from './containerd.ts'
 import { HIDDEN_IN_NODES, hiddenInNodes } from './enter.ts'
+import { directly } from './environment.ts'
 import { labImages } from './images/build.ts'
 import { logFile } from './part.ts'
 import { lastLines } from './run.ts'
@@ -113,7 +114,7 @@ export function launch(spec: ClusterSpec, { signal, log }: Pick<StartOptions, 's
     // A session of its own: Ctrl-C must reach the keeper as the end of its pipe, not as a signal to all its parts at once.
     detached: true,
     // The mark by which whatever descends from the cluster is known, see leftovers.ts.
-    env: { ...process.env, NODE_OPTIONS: '', SEKISHO_LAB: spec.name },
+    env: { ...directly(process.env), NODE_OPTIONS: '', SEKISHO_LAB: spec.name },
     cwd: '/',
   })
   closeSync(keeperLog)
