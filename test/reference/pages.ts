@@ -1,0 +1,117 @@
+/**
+ * The parts of docs/reference that are tables of the program: everything below the line `<!-- from the program -->`.
+ * `node test/reference/pages.ts` writes them anew; pages.test.ts fails while a page says something else than the program.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import { ADMISSION_ERRORS } from '../../src/admission/errors.ts'
+import { ADMISSION_METRICS } from '../../src/admission/metrics.ts'
+import { COMMANDS, createProgram } from '../../src/cli.ts'
+import { EXIT } from '../../src/commands/command.ts'
+import { CONFIG_ERRORS } from '../../src/config/errors.ts'
+import { settingsOf } from '../../src/config/settings.ts'
+import { webhookConfig } from '../../src/config/webhook.ts'
+
+const MARK = '<!-- from the program -->\n'
+
+const row = (cells: readonly string[]) => `| ${cells.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [row(head), `|${'---|'.repeat(head.length)}`, ...rows.map(row)].join('\n')
+
+const errors = (): string =>
+  [
+    '## Answers of the webhook',
+    table(
+      ['code', 'status', 'what it means', 'what mends it'],
+      Object.entries(ADMISSION_ERRORS).map(([code, { status, sentence, remedy }]) => [
+        `\`${code}\``,
+        String(status),
+        sentence,
+        remedy,
+      ]),
+    ),
+    '## Configuration files',
+    table(
+      ['code', 'what it means', 'what mends it'],
+      Object.entries(CONFIG_ERRORS).map(([code, { sentence, remedy }]) => [`\`${code}\``, sentence, remedy]),
+    ),
+  ].join('\n\n')
+
+const metrics = (): string =>
+  table(
+    ['metric', 'type', 'labels', 'meaning'],
+    Object.entries(ADMISSION_METRICS).map(([name, { type, labels, help }]) => [
+      `\`${name}\``,
+      type,
+      labels.map((label) => `\`${label}\``).join(', ') || '–',
+      help,
+    ]),
+  )
+
+const configuration = (): string =>
+  table(
+    ['key', 'value', 'default', 'meaning'],
+    settingsOf(webhookConfig).map(({ path, type, sentence, ...rest }) => [
+      `\`${path.join('.')}\``,
+      type,
+      'fallback' in rest ? `\`${JSON.stringify(rest.fallback)}\`` : 'must be given',
+      sentence,
+    ]),
+  )
+
+const EXIT_MEANS: Record<keyof typeof EXIT, string> = {
+  ok: 'done, or everything asked about is accepted',
+  refused: 'done, and the answer is no: something would be refused, or needs a person',
+  usage: 'not tried: the command line, the configuration or an input file is wrong',
+  failed: 'tried, and could not be done: the cluster, a file or the network failed',
+}
+
+/** Every command that does something, with its path. */
+export const commandsOf = async (): Promise<{ path: string; command: Command }[]> => {
+  const { stdin, stdout, stderr } = process
+  const program = await createProgram(
+    { stdin, stdout, stderr, env: {} },
+    COMMANDS.map(({ word }) => word),
+  )
+  const walk = (command: Command, path: string): { path: string; command: Command }[] => [
+    ...(command.commands.length === 0 ? [{ path, command }] : []),
+    ...command.commands.flatMap((child) => walk(child, `${path} ${child.name()}`)),
+  ]
+  return walk(program, 'sekisho')
+}
+
+const cli = async (): Promise<string> =>
+  [
+    '## Exit codes',
+    table(
+      ['code', 'meaning'],
+      Object.entries(EXIT_MEANS).map(([key, means]) => [String(EXIT[key as keyof typeof EXIT]), means]),
+    ),
+    ...(await commandsOf()).flatMap(({ path, command }) => {
+      const help = command.createHelp()
+      const named = command.registeredArguments.map((one) => ` ${one.required ? `<${one.name()}>` : `[${one.name()}]`}`)
+      const options = command.options.map((option) => [
+        `\`${option.flags}\``,
+        help.optionDescription(option) + (option.mandatory ? '; must be given' : ''),
+      ])
+      return [
+        `## \`${path}${named.join('')}\``,
+        `${command.description()}.`,
+        ...(options.length === 0 ? [] : [table(['option', 'meaning'], options)]),
+      ]
+    }),
+  ].join('\n\n')
+
+const PAGES: Readonly<Record<string, () => string | Promise<string>>> = { errors, metrics, configuration, cli }
+export const PAGE_NAMES = Object.keys(PAGES)
+
+const fileOf = (name: string) => new URL(`../../docs/reference/${name}.md`, import.meta.url)
+
+/** The page as it is, and as it should be. */
+export const compare = async (name: string): Promise<{ is: string; should: string }> => {
+  const is = readFileSync(fileOf(name), 'utf8')
+  const [prose] = is.split(MARK)
+  return { is, should: `${prose}${MARK}\n${await PAGES[name]!()}\n` }
+}
+
+if (import.meta.main) for (const name of PAGE_NAMES) writeFileSync(fileOf(name), (await compare(name)).should)
