@@ -132,7 +132,7 @@ const imagesOf = (all: string): string[] => [...new Set(all.match(/\S+\/sekisho(
 t.test('images: of an overlay reaches every image, that of the sidecars as well', async (t) => {
   t.same(
     imagesOf(text),
-    ['', '-ids', '-waf'].map((name) => `registry.local/sekisho/sekisho${name}:dev`),
+    ['-ids', '-waf', ''].map((name) => `registry.local/sekisho/sekisho${name}:dev`),
   )
   const guide = await readFile(join(MANIFESTS, '../docs/guides/install.md'), 'utf8')
   const overlay = guide.match(/```yaml\n(# my-overlay[\s\S]*?)```/)?.[1]
