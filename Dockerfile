@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The sekisho image: Node and one bundled file, and the three libraries Node is linked with. No shell, no package manager, no node_modules.
+# The sekisho image: Node, the bundled program, and the three libraries Node is linked with. No shell, no package manager, no node_modules.
 # What is copied from dist/ is made first, by `make images` or `node test/images/bundle.ts`; then `docker build .` does.
 
 FROM debian:forky-slim AS parts
@@ -32,9 +32,9 @@ LABEL org.opencontainers.image.title="sekisho" \
 COPY --from=parts /out/ /
 COPY dist/linux-${TARGETARCH}/node /usr/local/bin/node
 COPY dist/LICENSES.txt LICENSE /usr/share/doc/sekisho/
-COPY dist/sekisho.js /app/sekisho.js
+COPY dist/app/ /app/
 ENV NODE_ENV=production
 USER 65532:65532
 WORKDIR /app
 EXPOSE 8443 8080
-ENTRYPOINT ["/usr/local/bin/node", "/app/sekisho.js"]
+ENTRYPOINT ["/usr/local/bin/node", "/app/sekisho.mjs"]

@@ -48,7 +48,7 @@ format: setup-node ## Writes the format
 images: setup ## Builds the three images into the cache
 	@$(NODE) test/images/build.ts all
 
-bundle: setup-node ## Bundles the program into dist/sekisho.js
+bundle: setup-node ## Bundles the program into dist/app
 	@$(NODE) test/images/bundle.ts
 
 bench: setup ## Runs one benchmark: NAME=…
