@@ -87,9 +87,12 @@ async function buildAll(module: Module, wanted: readonly string[], { log = () =>
   await withLock(
     `${home}.lock`,
     async () => {
+      log(
+        `${module.name} ${module.version}: building what is missing; the first time takes minutes, later starts seconds`,
+      )
       for (const [index, name] of wanted.entries()) {
         if (await exists(join(home, name))) continue
-        await build(module, name, home, `${name} ${module.version} (${index + 1} of ${wanted.length})`, log, signal)
+        await build(module, name, home, `${name} (${index + 1} of ${wanted.length})`, log, signal)
       }
     },
     wait,
@@ -106,9 +109,9 @@ async function build(
 ) {
   const start = Date.now()
   const elapsed = () => `${Math.round((Date.now() - start) / 1000)} s`
-  let compiled = 0
-  log(`${title}: building from its Go module; the first build takes minutes, later starts use the cache`)
-  const tick = setInterval(() => log(`${title}: ${elapsed()}, ${compiled} packages compiled`), 15_000)
+  const done = { downloaded: 0, compiled: 0 }
+  const state = () => `${done.downloaded} modules downloaded, ${done.compiled} packages compiled`
+  const tick = setInterval(() => log(`${title}: ${elapsed()}, ${state()}`), 15_000)
   const temporary = join(home, `.${name}.${process.pid}`)
   try {
     const args = ['build', '-v', '-trimpath', '-buildvcs=false', '-ldflags', module.ldflags, '-o', temporary]
@@ -117,7 +120,9 @@ async function build(
       env: { ...process.env, CGO_ENABLED: '0' },
       ...(signal && { signal }),
       onOutput: (text) => {
-        compiled += text.split('\n').length - 1
+        for (const line of text.split('\n'))
+          if (line.startsWith('go: downloading')) done.downloaded++
+          else if (line !== '') done.compiled++
       },
     })
     if (code === 127) {

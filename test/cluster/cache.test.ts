@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -51,6 +51,22 @@ t.test('ensureBinaries names what it can provide', async (t) => {
     ensureBinaries(['kube-magic']),
     /Cannot provide the binary 'kube-magic': it must be one of kube-apiserver, /,
   )
+})
+
+t.test('ensureBinaries without Go says what to install, and leaves neither lock nor half a binary', async (t) => {
+  const cache = await folder(t)
+  const before = { ...process.env }
+  t.teardown(() => Object.assign(process.env, { PATH: before['PATH'], SEKISHO_CACHE: before['SEKISHO_CACHE'] ?? '' }))
+  Object.assign(process.env, { PATH: '/nowhere', SEKISHO_CACHE: cache })
+  const told: string[] = []
+  await t.rejects(
+    ensureBinaries(['kwok'], { log: (line) => told.push(line) }),
+    /^Cannot build kwok: `go` is not in PATH\. Install Go 1\.26 or newer/,
+  )
+  t.match(told, [/^kwok 0\.8\.0: building what is missing/])
+  const [home, ...more] = await readdir(join(cache, 'bin'))
+  t.same(more, [])
+  t.same(await readdir(join(cache, 'bin', home!)), [])
 })
 
 t.test('run says 127 for a command that is not there, 124 for one that takes too long', async (t) => {

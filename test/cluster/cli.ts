@@ -5,13 +5,14 @@
  *   node test/cluster/cli.ts down --name demo
  */
 import { spawn } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { attachCluster, runningClusters, startLasting } from './attach.ts'
+import { ensureBinaries } from './binaries.ts'
 import type { Cluster } from './cluster.ts'
 import { enterNode } from './enter.ts'
 import type { Size } from './spec.ts'
-import { specOf } from './start.ts'
+import { provide } from './start.ts'
 
 const INSIDE = 'SEKISHO_INSIDE'
 const begin = Date.now()
@@ -153,8 +154,9 @@ program
   .command('build')
   .description('builds what is missing into the cache, so that later starts take seconds')
   .action(async () => {
-    const { work } = await specOf({ size: 'node', log: say })
-    rmSync(work, { recursive: true, force: true })
+    await provide('node', true, { log: say })
+    await ensureBinaries(['kwok'], { log: say })
+    say('all binaries are in the cache')
   })
 program.command('status').description('lists the clusters that run').option('--json', 'as JSON', false).action(status)
 

@@ -40,6 +40,10 @@ async function begin(wanted: ClusterSpec): Promise<void> {
   const { name, size, work, binaries } = wanted
   const state: ClusterState = { name, size, keeper: process.pid, work, server, kubeconfig, binaries, nodes }
   if (wanted.stateFile) await writeFile(wanted.stateFile, JSON.stringify(state, null, 2), { mode: 0o600 })
+  for (const part of parts)
+    part.ended.then((how) => {
+      if (!stopping) console.error(`${new Date().toISOString()} ${part.name} ${how}`)
+    })
   say({ type: 'ready', state })
 }
 

@@ -54,7 +54,8 @@ export async function startNodes(context: Context, parts: Part[]): Promise<Start
     ...nodes.map((node) => startKubelet(context, parts, node, port, address)),
     ...nodes.map((node) => startProxy(context, parts, node, port, address)),
   ])
-  await untilReady(parts.at(-1)!, parts, () => podsCanBeMade(api, nodes), signal)
+  const kubelet = parts.find(({ name }) => name === `${nodes[0]!.name}.kubelet`)!
+  await untilReady(kubelet, parts, () => podsCanBeMade(api, nodes), signal)
   return { server: serverUrl(port), nodes }
 }
 

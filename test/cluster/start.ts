@@ -15,7 +15,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { ensureBinaries, type Log } from './binaries.ts'
+import { type EnsureOptions, ensureBinaries, type Log } from './binaries.ts'
 import { cacheFolder } from './cache.ts'
 import { Cluster } from './cluster.ts'
 import { ensureContainerd } from './containerd.ts'
@@ -60,20 +60,25 @@ export async function startCluster(options: StartOptions): Promise<Cluster> {
   return new Cluster(await launch(spec, options))
 }
 
+/** Provides what clusters of a size are made of, building what is not in the cache yet. */
+export async function provide(size: Size, controllers: boolean, options: EnsureOptions) {
+  const more = controllers ? ['kube-controller-manager'] : []
+  const binaries = await ensureBinaries(size === 'node' ? NODE : [...CONTROL_PLANE, ...more], options)
+  if (size === 'control-plane') return { binaries, images: [] }
+  Object.assign(binaries, await ensureContainerd(options))
+  return { binaries, images: Object.values(await labImages()) }
+}
+
 export async function specOf(options: StartOptions, stateFile?: string): Promise<ClusterSpec> {
-  const { size, signal, log, controllers = [], audit } = options
+  const { size, signal, log, controllers = [], audit, name = 'test' } = options
   const nodes = size === 'node' ? (options.nodes ?? 1) : 0
   if (size === 'node' && (nodes < 1 || nodes > 9 || !Number.isInteger(nodes)))
     throw new Error(`Cannot start a cluster with ${nodes} nodes: \`nodes\` must be a whole number from 1 to 9`)
-  const ensure = { ...(log && { log }), ...(signal && { signal }) }
-  const more = controllers.length > 0 ? ['kube-controller-manager'] : []
-  const binaries = await ensureBinaries(size === 'node' ? NODE : [...CONTROL_PLANE, ...more], ensure)
-  if (size === 'node') Object.assign(binaries, await ensureContainerd(ensure))
-  const images = size === 'node' ? Object.values(await labImages()) : []
-  const name = options.name ?? 'test'
   if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name))
     throw new Error(`Cannot name a cluster '${name}': use up to 32 lower-case letters, digits and hyphens, e.g. demo`)
   if (size === 'node') checkFolders()
+  const ensure = { ...(log && { log }), ...(signal && { signal }) }
+  const { binaries, images } = await provide(size, controllers.length > 0, ensure)
   await sweep()
   return {
     name,

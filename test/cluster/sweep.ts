@@ -2,7 +2,7 @@
  * Work folders of keepers that were killed before they could take them away. Each running cluster's folder says whose it is; the next
  * start removes those whose keeper is no more. A folder kept on purpose says nothing and is left alone.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,15 +10,20 @@ import { join } from 'node:path'
 const OWNER = 'keeper.pid'
 
 /** Marks a work folder as the running process's. */
-export const claim = (work: string): Promise<void> => writeFile(join(work, OWNER), String(process.pid))
+export const claim = (work: string): Promise<void> =>
+  writeFile(join(work, OWNER), `${process.pid} ${processNamespace()}`)
+
+const processNamespace = (): string => readlinkSync('/proc/self/ns/pid')
 
 /** Removes what dead keepers left. */
 export async function sweep(): Promise<void> {
   for (const name of await readdir(tmpdir())) {
     if (!name.startsWith('sekisho-lab-')) continue
     const work = join(tmpdir(), name)
-    const owner = await readFile(join(work, OWNER), 'utf8').catch(() => '')
-    if (owner !== '' && !isKeeper(Number(owner))) await rm(work, { recursive: true, force: true }).catch(() => {})
+    const [owner, namespace] = (await readFile(join(work, OWNER), 'utf8').catch(() => '')).split(' ')
+    // From inside a container or a node the keepers of the machine are not seen: absent is not dead.
+    if (namespace === processNamespace() && !isKeeper(Number(owner)))
+      await rm(work, { recursive: true, force: true }).catch(() => {})
   }
 }
 
