@@ -36,7 +36,7 @@ export type Reason = RenewalReason | TrustReason
 export const FAILURE = {
   NotPermitted: {
     sentence: 'Cannot %s: the API server answers 403.',
-    remedy: 'Grant it: the role in manifests/base/certs.yaml has what the job uses.',
+    remedy: 'Grant it: the role in manifests/base/certs-rbac.yaml has what the job uses.',
   },
   SecretMissing: {
     sentence: 'Cannot read Secret %s: it does not exist.',

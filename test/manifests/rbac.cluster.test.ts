@@ -2,19 +2,19 @@
  * What is granted and what is called are the same: the real commands run as their ServiceAccounts against a real API
  * server, whose audit log is then compared with the roles, both ways.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { request as post } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { parse, stringify } from 'yaml'
 import { issueCa, issueLeaf } from '../../certs-job/issue.ts'
 import type { KubeObject } from '../../src/api/kube.ts'
 import { startWebhook } from '../admission/webhook-process.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { run } from '../cluster/run.ts'
 import { startCluster } from '../cluster/start.ts'
+import { kubeconfigOf } from './account.ts'
 import { BASE, callingUrl, configurationsOf, objectsOf, render } from './render.ts'
 
 const CLI = join(import.meta.dirname, '../../src/cli.ts')
@@ -86,16 +86,6 @@ const compare = async (t: Test, cluster: Cluster, account: string): Promise<void
     [],
     `${account} is granted nothing that is not called`,
   )
-}
-
-/** A kubeconfig with the token of a ServiceAccount and nothing else. */
-const kubeconfigOf = async (cluster: Cluster, work: string, account: string): Promise<string> => {
-  const config = parse(await cluster.adminKubeConfigText) as { users: { user: object }[] }
-  const token = (await cluster.kubectlOk(['-n', 'sekisho-system', 'create', 'token', account])).trim()
-  config.users[0]!.user = { token }
-  const file = join(work, `${account}.kubeconfig`)
-  writeFileSync(file, stringify(config))
-  return file
 }
 
 /** A Pod without labels in a namespace without labels, as the API server sends it while our watch is a moment behind. */
