@@ -3,7 +3,6 @@
  * as it was put in, and does nothing else touch it?
  */
 import type { Pod } from '../../api/kube.ts'
-import { allow } from '../../api/verdict.ts'
 import { judgePodUpdate } from '../../inject/pod-update.ts'
 import { verifyPod } from '../../inject/verify-pod.ts'
 import type { Reviewer } from '../review.ts'
@@ -14,8 +13,6 @@ import type { JudgeHostAccess } from './pod-mutate.ts'
 export const podValidateReviewer =
   ({ reader, settings, version }: InjectContext, judgeHostAccess: JudgeHostAccess): Reviewer =>
   async (review, signal) => {
-    if (review.operation !== 'CREATE' && review.operation !== 'UPDATE')
-      return allow('NotConcerned', 'only what is made or changed is judged')
     const pod = objectOf(review) as Pod
     const old = review.oldObject as Pod | null
     // A label taken off in this very request still says why the request came to us.

@@ -18,6 +18,8 @@ export const workloadReviewer =
     // Pods of a workload are named after it.
     const metadata = { ...template.metadata, generateName: `${object.metadata?.name ?? ''}-` }
     const access = judgeHostAccess({ pod: { ...template, metadata }, namespace })
+    // As in the mutating call of its Pods: what is refused there never comes to the WAF.
+    if (access.verdict === 'deny') return allow(access.reason, access.detail, asWarning(access))
     const verdict = judgeWorkload({
       kind,
       object,
@@ -29,5 +31,5 @@ export const workloadReviewer =
       services: reader.services(namespace.name),
       networkPolicies: reader.networkPolicies(namespace.name),
     })
-    return { ...verdict, warnings: [...asWarning(access), ...verdict.warnings] }
+    return { ...verdict, warnings: [...access.warnings, ...verdict.warnings] }
   }
