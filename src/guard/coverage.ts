@@ -29,44 +29,52 @@ export interface CoverageInput {
   readonly now: number
 }
 
-export type NodeCoverage =
-  | { readonly name: string; readonly state: 'covered' | 'gated' | 'grace' }
-  | ({ readonly name: string; readonly state: 'blind' } & Blindness)
-export type BlindNode = Extract<NodeCoverage, { state: 'blind' }>
+export interface BlindNode extends Blindness {
+  readonly name: string
+}
 
 export interface Coverage {
   readonly covered: boolean
   /** `NoNodesYet`: no node, and the settings say that this is fine. */
   readonly reason: 'Covered' | 'NoNodesYet' | 'NoNodes' | 'NoNodesSelected' | 'NodesNotCovered'
-  /** The reach, node by node. */
-  readonly nodes: readonly NodeCoverage[]
+  /** How many nodes are in reach. */
+  readonly reach: number
+  /** Those of them that are not covered: new Pods are kept off, or a rollout is passing. */
+  readonly gated: readonly string[]
+  readonly grace: readonly string[]
   readonly blind: readonly BlindNode[]
 }
 
-/** Judges each node in reach, and all of them together. */
+const NOBODY = { reach: 0, gated: [], grace: [], blind: [] } as const
+
+/** Judges each node in reach, and all of them together. Of thousands of covered nodes none leaves a trace in memory. */
 export function coverage(input: CoverageInput): Coverage {
   const { nodes, daemonSet, settings } = input
   const selectors = namespaceSelectors(input.namespace.annotations, settings)
-  const reach = nodes.filter((node) => selectors.every((selector) => selects(selector, node.labels)))
-  if (reach.length === 0) {
-    if (settings.allowNoNodes) return { covered: true, reason: 'NoNodesYet', nodes: [], blind: [] }
-    return { covered: false, reason: nodes.length === 0 ? 'NoNodes' : 'NoNodesSelected', nodes: [], blind: [] }
+  const byNode = podsByNode(input.idsPods, daemonSet?.uid ?? '')
+  let reach = 0
+  const open: NodeView[] = []
+  for (const node of nodes) {
+    if (!selectors.every((selector) => selects(selector, node.labels))) continue
+    reach++
+    if (!isCovered(node, byNode.get(node.name), daemonSet)) open.push(node)
   }
-  const byNode = podsByNode(input.idsPods, daemonSet)
-  const grace = inGrace(input, byNode)
-  const judged = reach.map((node): NodeCoverage => {
-    const { name } = node
-    const pods = byNode.get(name) ?? []
-    if (isCovered(node, pods, daemonSet)) return { name, state: 'covered' }
-    if (isGated(node)) return { name, state: 'gated' }
-    if (grace.has(name)) return { name, state: 'grace' }
-    return { name, state: 'blind', ...blindness(node, pods, daemonSet, settings) }
-  })
-  const blind = judged.filter((node) => node.state === 'blind')
+  if (reach === 0) {
+    if (settings.allowNoNodes) return { covered: true, reason: 'NoNodesYet', ...NOBODY }
+    return { covered: false, reason: nodes.length === 0 ? 'NoNodes' : 'NoNodesSelected', ...NOBODY }
+  }
+  const { gated = [], notGated = [] } = Object.groupBy(open, (node) => (isGated(node) ? 'gated' : 'notGated'))
+  const passing = notGated.length > 0 ? inGrace(input, byNode) : new Set<string>()
+  const grace = notGated.filter((node) => passing.has(node.name))
+  const blind = notGated
+    .filter((node) => !passing.has(node.name))
+    .map((node) => ({ name: node.name, ...blindness(node, byNode.get(node.name) ?? [], daemonSet, settings) }))
   return {
     covered: blind.length === 0,
     reason: blind.length === 0 ? 'Covered' : 'NodesNotCovered',
-    nodes: judged,
+    reach,
+    gated: gated.map(({ name }) => name),
+    grace: grace.map(({ name }) => name),
     blind,
   }
 }
@@ -75,9 +83,13 @@ export function coverage(input: CoverageInput): Coverage {
 export const watches = (pod: IdsPodView, daemonSet: IdsDaemonSetView): boolean =>
   pod.ownerUid === daemonSet.uid && pod.ownerUid !== '' && pod.ready && pod.hostNetwork && !pod.terminating
 
-function isCovered(node: NodeView, pods: readonly IdsPodView[], daemonSet: IdsDaemonSetView | null): boolean {
+function isCovered(
+  node: NodeView,
+  pods: readonly IdsPodView[] | undefined,
+  daemonSet: IdsDaemonSetView | null,
+): boolean {
   if (daemonSet === null || daemonSet.terminating || unsupported(node) !== undefined) return false
-  return pods.some((pod) => watches(pod, daemonSet))
+  return pods?.some((pod) => watches(pod, daemonSet)) ?? false
 }
 
 const NOT_READY_TAINTS = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']
@@ -87,16 +99,19 @@ function isGated(node: NodeView): boolean {
   return keptOff(TAINT_IDS_NOT_READY) || (!node.ready && NOT_READY_TAINTS.some(keptOff))
 }
 
-/** The DaemonSet's own Pods; another's Pod proves nothing. */
-function podsByNode(pods: readonly IdsPodView[], daemonSet: IdsDaemonSetView | null): Map<string, IdsPodView[]> {
-  const byNode = new Map<string, IdsPodView[]>()
-  if (daemonSet === null) return byNode
-  for (const pod of pods) {
-    if (pod.ownerUid !== daemonSet.uid || pod.ownerUid === '') continue
-    const there = byNode.get(pod.nodeName)
-    if (there === undefined) byNode.set(pod.nodeName, [pod])
-    else there.push(pod)
-  }
+type ByNode = ReadonlyMap<string, readonly IdsPodView[]>
+const indexes = new WeakMap<readonly IdsPodView[], { readonly uid: string; readonly byNode: ByNode }>()
+
+/**
+ * The DaemonSet's own Pods by node; another's Pod proves nothing. The same list gives the same index, so that it is made when a Pod
+ * changes and not for each verdict.
+ */
+function podsByNode(pods: readonly IdsPodView[], uid: string): ByNode {
+  const known = indexes.get(pods)
+  if (known?.uid === uid) return known.byNode
+  const own = uid === '' ? [] : pods.filter((pod) => pod.ownerUid === uid)
+  const byNode = Map.groupBy(own, (pod) => pod.nodeName)
+  indexes.set(pods, { uid, byNode })
   return byNode
 }
 
@@ -104,14 +119,14 @@ function podsByNode(pods: readonly IdsPodView[], daemonSet: IdsDaemonSetView | n
  * The nodes in grace: as many as the rollout may take down at once, those first that have been without IDS for the longest. All nodes
  * of the cluster compete, not only those in reach, since that is what maxUnavailable counts.
  */
-function inGrace(input: CoverageInput, byNode: ReadonlyMap<string, readonly IdsPodView[]>): Set<string> {
+function inGrace(input: CoverageInput, byNode: ByNode): Set<string> {
   const { daemonSet, replaced, settings, now } = input
   if (daemonSet === null || daemonSet.terminating || daemonSet.rollingOut !== true) return new Set()
   const candidates = input.nodes
     .filter((node) => {
       const at = replaced.get(node.name)
       if (at === undefined || now - at > settings.graceSeconds * 1000) return false
-      return unsupported(node) === undefined && !isCovered(node, byNode.get(node.name) ?? [], daemonSet)
+      return unsupported(node) === undefined && !isCovered(node, byNode.get(node.name), daemonSet)
     })
     .map((node) => node.name)
     .sort((a, b) => (replaced.get(a) ?? 0) - (replaced.get(b) ?? 0) || (a < b ? -1 : 1))

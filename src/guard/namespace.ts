@@ -76,7 +76,7 @@ export function judgeNamespace(request: NamespaceRequest, facts: NamespaceFacts)
 
 const isCoverage = (code: string) => code === 'NoNodes' || code === 'NoNodesSelected' || code === 'NodesNotCovered'
 const covered = (of: Coverage | undefined) =>
-  of?.reason === 'NoNodesYet' ? 'no node yet' : `${of?.nodes.length ?? 0} nodes in reach`
+  of?.reason === 'NoNodesYet' ? 'no node yet' : `${of?.reach ?? 0} nodes in reach`
 const auditWarning = (fault: Fault) => `would be refused with ${LABEL.protected}: "true": ${warning(fault)}`
 
 function known<T>(fact: T | undefined, what: string): T {
@@ -93,7 +93,7 @@ function conditions(change: Judged, facts: NamespaceFacts): Fault[] {
     const many = found.blind.length
     const what =
       found.reason === 'NodesNotCovered'
-        ? `namespace ${name} is refused: ${many} of the ${found.nodes.length} nodes its Pods can run on ${many === 1 ? 'is' : 'are'} blind`
+        ? `namespace ${name} is refused: ${many} of the ${found.reach} nodes its Pods can run on ${many === 1 ? 'is' : 'are'} blind`
         : `namespace ${name} is refused: no node is covered`
     unmet.push({
       code: found.reason === 'NoNodes' || found.reason === 'NoNodesSelected' ? found.reason : 'NodesNotCovered',

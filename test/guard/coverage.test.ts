@@ -279,7 +279,7 @@ t.test('coverage never turns a no into a yes when an IDS Pod fails or a node joi
       )
       if (coverage({ ...given, idsPods: failing }).covered) return false
       // A first node in an empty reach may well be covered; a percentage of more nodes may be one node more.
-      if (before.nodes.length === 0 || typeof given.daemonSet?.maxUnavailable === 'string') return true
+      if (before.reach === 0 || typeof given.daemonSet?.maxUnavailable === 'string') return true
       const nodes = [...given.nodes.filter(({ name }) => name !== joining.name), joining]
       return nodes.length === given.nodes.length || !coverage({ ...given, nodes }).covered
     }),
@@ -292,11 +292,13 @@ t.test('coverage says yes only with a working IDS, a gate or a grace on every no
     fc.property(anyInput, (given) => {
       const found = coverage(given)
       if (!found.covered || found.reason === 'NoNodesYet') return true
+      const words = inWords(given).split(' ').slice(1)
       return (
-        found.nodes.length > 0 &&
-        found.nodes.every(({ name, state }) => {
+        words.length > 0 &&
+        words.every((word) => {
+          const [name, state] = word.split(':')
           if (state === 'gated') return given.nodes.some((one) => one.name === name && one.taints.length > 0)
-          if (state === 'grace') return given.daemonSet?.rollingOut === true && given.replaced.has(name)
+          if (state === 'grace') return given.daemonSet?.rollingOut === true && given.replaced.has(name!)
           return given.idsPods.some(
             (pod) =>
               pod.nodeName === name && pod.ownerUid === 'ds-1' && pod.ready && pod.hostNetwork && !pod.terminating,

@@ -2,6 +2,7 @@
 import type { IdsDaemonSetView, IdsPodView, NodeView } from '../../src/api/views.ts'
 import { guardSettings } from '../../src/config/webhook.ts'
 import { type CoverageInput, coverage } from '../../src/guard/coverage.ts'
+import { namespaceSelectors, selects } from '../../src/guard/node-selector.ts'
 
 export const NOW = Date.parse('2026-05-01T12:00:00Z')
 export const settings = guardSettings.parse({})
@@ -52,6 +53,13 @@ export const input = (more: Partial<CoverageInput> = {}): CoverageInput => ({
 /** A coverage in a word for each node: `a:covered b:IdsNoPod`. */
 export const inWords = (given: CoverageInput): string => {
   const found = coverage(given)
-  const nodes = found.nodes.map((one) => `${one.name}:${one.state === 'blind' ? one.reason : one.state}`)
-  return [found.reason, ...nodes].join(' ')
+  const state = (name: string) => {
+    const blind = found.blind.find((one) => one.name === name)
+    if (blind !== undefined) return blind.reason
+    return found.gated.includes(name) ? 'gated' : found.grace.includes(name) ? 'grace' : 'covered'
+  }
+  const selectors = namespaceSelectors(given.namespace.annotations, given.settings)
+  const reach = given.nodes.filter((one) => selectors.every((selector) => selects(selector, one.labels)))
+  if (reach.length !== found.reach) throw new Error(`${reach.length} nodes are in reach, not ${found.reach}`)
+  return [found.reason, ...reach.map(({ name }) => `${name}:${state(name)}`)].join(' ')
 }
