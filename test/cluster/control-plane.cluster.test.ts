@@ -4,7 +4,7 @@ import { createServer } from 'node:https'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { leftovers, snapshot } from './leftovers.ts'
+import { leftovers, type Snapshot, snapshot } from './leftovers.ts'
 import { startCluster } from './start.ts'
 
 /** Names of this run's own, since others may test on the same machine. */
@@ -82,29 +82,50 @@ t.test('startCluster stops when its signal is aborted while it starts', async (t
   t.same(leftovers(before, await snapshot(name)), [])
 })
 
+/** A process of its own that starts a cluster and says so once it is ready. */
+function starter(name: string) {
+  const program = `import { startCluster } from ${JSON.stringify(join(import.meta.dirname, 'start.ts'))}
+    await startCluster({ size: 'control-plane', name: '${name}' })
+    console.log('ready')
+    setInterval(() => {}, 1000)`
+  return spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
+}
+
+async function settled(name: string, before: Snapshot): Promise<string[]> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if (leftovers(before, await snapshot(name)).length === 0) break
+    await sleep(100)
+  }
+  return leftovers(before, await snapshot(name))
+}
+
 for (const signal of ['SIGKILL', 'SIGINT'] as const)
   t.test(`a cluster ends when the process that started it ends by ${signal}`, async (t) => {
     const name = unique('orphan')
     const before = await snapshot(name)
-    const program = `import { startCluster } from ${JSON.stringify(join(import.meta.dirname, 'start.ts'))}
-      await startCluster({ size: 'control-plane', name: '${name}' })
-      console.log('ready')
-      setInterval(() => {}, 1000)`
-    const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, NODE_OPTIONS: '' },
-    })
+    const child = starter(name)
     await once(child.stdout, 'data')
     t.not(leftovers(before, await snapshot(name)).length, 0, 'the cluster runs')
     child.kill(signal)
-    let left: string[] = []
-    for (let attempt = 0; attempt < 100; attempt++) {
-      left = leftovers(before, await snapshot(name))
-      if (left.length === 0) break
-      await sleep(100)
-    }
-    t.same(left, [])
+    t.same(await settled(name, before), [])
   })
+
+t.test(
+  'a cluster that is just being started ends with the process that starts it, whenever that is killed',
+  async (t) => {
+    const name = unique('early')
+    const before = await snapshot(name)
+    for (const ms of [200, 350, 500, 800, 1200]) {
+      const child = starter(name)
+      await sleep(ms)
+      child.kill('SIGKILL')
+      t.same(await settled(name, before), [], `killed after ${ms} ms`)
+    }
+  },
+)
 
 t.test('audit writes who asked for what', async (t) => {
   const cluster = await startCluster({ size: 'control-plane', audit: true })

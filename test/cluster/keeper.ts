@@ -7,18 +7,19 @@
  * After the line "release" the owner is whoever sends it TERM. Should the keeper itself be killed, the kernel ends its parts
  * (parent-death signals, process namespaces); only its work folder and empty cgroups stay, which the next start takes away.
  */
+import { readFileSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { removeCgroups } from './cgroups.ts'
 import { prepareWork, startControlPlaneHere, writeKubeConfig } from './control-plane.ts'
 import { startNodes } from './node.ts'
 import { type Part, PartError } from './part.ts'
 import type { ClusterSpec, ClusterState, KeeperMessage, NodeState } from './spec.ts'
-import { claim } from './sweep.ts'
 
 const parts: Part[] = []
 const over = new AbortController()
-let spec: ClusterSpec | undefined
+const spec = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as ClusterSpec
 let released = false
 let begun: Promise<void> = Promise.resolve()
 let stopping = false
@@ -31,7 +32,6 @@ const say = (message: KeeperMessage): void => {
 async function begin(wanted: ClusterSpec): Promise<void> {
   const context = { spec: wanted, signal: over.signal, progress: (text: string) => say({ type: 'progress', text }) }
   await prepareWork(wanted.work)
-  if (!wanted.keepWork) await claim(wanted.work)
   let server: string
   let nodes: NodeState[] = []
   if (wanted.size === 'node') ({ server, nodes } = await startNodes(context, parts))
@@ -52,9 +52,10 @@ async function stop(code: number): Promise<void> {
   if (stopping) return
   stopping = true
   over.abort(new Error('the cluster is being stopped'))
-  await begun.catch(() => {})
+  // What is being started right now would else be started after the end; it notices the abort within moments.
+  await Promise.race([begun.catch(() => {}), sleep(30_000)])
   await Promise.all(parts.map((part) => part.stop()))
-  const left = spec ? await takeAway(spec) : []
+  const left = await takeAway(spec)
   if (left.length > 0) say({ type: 'left', what: left })
   process.exit(left.length > 0 ? 3 : code)
 }
@@ -72,15 +73,6 @@ const lines = createInterface({ input: process.stdin })
 lines.on('line', (line) => {
   if (line === 'release') released = true
   else if (line === 'stop') stop(0)
-  else if (!spec) {
-    spec = JSON.parse(line) as ClusterSpec
-    begun = begin(spec)
-    begun.catch((error: Error) => {
-      if (!stopping)
-        say({ type: 'failed', message: error.message, ...(error instanceof PartError && { part: error.part }) })
-      stop(1)
-    })
-  }
 })
 lines.on('close', () => {
   if (!released) stop(0)
@@ -95,3 +87,10 @@ for (const event of ['uncaughtException', 'unhandledRejection'])
   })
 // A released keeper has no stdin left to wait on; its parts' exits alone would not keep it.
 setInterval(() => {}, 1 << 30)
+
+begun = begin(spec)
+begun.catch((error: Error) => {
+  if (!stopping)
+    say({ type: 'failed', message: error.message, ...(error instanceof PartError && { part: error.part }) })
+  stop(1)
+})

@@ -1,8 +1,9 @@
 /**
  * What the program that asks for a cluster and the keeper that owns it say to each other.
  *
- *   asker ──spec, then "stop" or "release"──▶ keeper     lines on the keeper's stdin; its end means stop
- *   asker ◀──progress, ready, failed────────── keeper     lines of JSON on its stdout
+ *   asker ──the spec──────────────────────────▶ keeper     a file in the work folder
+ *   asker ──"stop" or "release"───────────────▶ keeper     lines on the keeper's stdin; its end means stop
+ *   asker ◀──progress, ready, failed──────────── keeper     lines of JSON on its stdout
  */
 export type Size = 'control-plane' | 'node'
 

@@ -10,7 +10,7 @@
  * A test that only ends, or is killed, leaves nothing either: the keeper notices.
  */
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,7 +25,7 @@ import { labImages } from './images/build.ts'
 import { logFile } from './part.ts'
 import { lastLines } from './run.ts'
 import type { ClusterSpec, KeeperMessage, Size } from './spec.ts'
-import { sweep } from './sweep.ts'
+import { claim, sweep } from './sweep.ts'
 
 export interface StartOptions {
   readonly size: Size
@@ -113,7 +113,9 @@ function checkFolders(): void {
 export function launch(spec: ClusterSpec, { signal, log }: Pick<StartOptions, 'signal' | 'log'>) {
   mkdirSync(join(spec.work, 'logs'), { mode: 0o700 })
   const keeperLog = openSync(logFile(spec.work, 'keeper'), 'a')
-  const keeper = spawn(process.execPath, [join(import.meta.dirname, 'keeper.ts')], {
+  const specFile = join(spec.work, 'spec.json')
+  writeFileSync(specFile, JSON.stringify(spec), { mode: 0o600 })
+  const keeper = spawn(process.execPath, [join(import.meta.dirname, 'keeper.ts'), specFile], {
     // Not our stderr: a cluster that lasts would hold a terminal's or a pipe's other end open.
     stdio: ['pipe', 'pipe', keeperLog],
     // A session of its own: Ctrl-C must reach the keeper as the end of its pipe, not as a signal to all its parts at once.
@@ -123,10 +125,10 @@ export function launch(spec: ClusterSpec, { signal, log }: Pick<StartOptions, 's
     cwd: '/',
   })
   closeSync(keeperLog)
+  if (!spec.keepWork && keeper.pid !== undefined) claim(spec.work, keeper.pid)
   const [stdin, stdout] = [keeper.stdin!, keeper.stdout!]
   const ended = new Promise<number>((resolve) => keeper.on('close', (code) => resolve(code ?? 137)))
   stdin.on('error', () => {})
-  stdin.write(`${JSON.stringify(spec)}\n`)
   const left: string[] = []
   let failure: Error | undefined
   const stop = async (): Promise<void> => {
@@ -159,12 +161,10 @@ export function launch(spec: ClusterSpec, { signal, log }: Pick<StartOptions, 's
     keeper.on('error', reject)
     ended.then((code) => {
       signal?.removeEventListener('abort', abort)
-      reject(
-        failure ??
-          new Error(
-            `Cannot start the cluster ${spec.name}: its keeper ended with code ${code}${keeperSaid(spec.work)}`,
-          ),
-      )
+      const said = keeperSaid(spec.work)
+      // A keeper that could not do it any more; one that could has taken its folder away itself.
+      if (code !== 0 && !spec.keepWork) rmSync(spec.work, { recursive: true, force: true })
+      reject(failure ?? new Error(`Cannot start the cluster ${spec.name}: its keeper ended with code ${code}${said}`))
     })
     signal?.addEventListener('abort', abort, { once: true })
     if (signal?.aborted) abort()

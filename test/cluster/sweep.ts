@@ -2,16 +2,16 @@
  * Work folders of keepers that were killed before they could take them away. Each running cluster's folder says whose it is; the next
  * start removes those whose keeper is no more. A folder kept on purpose says nothing and is left alone.
  */
-import { readFileSync, readlinkSync } from 'node:fs'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const OWNER = 'keeper.pid'
 
-/** Marks a work folder as the running process's. */
-export const claim = (work: string): Promise<void> =>
-  writeFile(join(work, OWNER), `${process.pid} ${processNamespace()}`)
+/** Marks a work folder as a keeper's. */
+export const claim = (work: string, keeper: number): void =>
+  writeFileSync(join(work, OWNER), `${keeper} ${processNamespace()}`)
 
 const processNamespace = (): string => readlinkSync('/proc/self/ns/pid')
 
