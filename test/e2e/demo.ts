@@ -47,7 +47,7 @@ async function waitForLeave(interrupted: AbortSignal): Promise<void> {
 }
 
 async function onNewCluster(keep: boolean, tell: Narrator): Promise<void> {
-  const before = await snapshot()
+  const before = await snapshot(NAME)
   const over = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
@@ -65,7 +65,7 @@ async function onNewCluster(keep: boolean, tell: Narrator): Promise<void> {
   } finally {
     tell.step('Taking everything down')
     await cluster.stop()
-    const left = leftovers(before, await snapshot())
+    const left = leftovers(before, await snapshot(NAME))
     if (left.length > 0) {
       process.exitCode = 1
       say(`   left behind: ${left.join(', ')}`)
