@@ -48,7 +48,12 @@ export async function layWire(): Promise<Wire> {
           stdio: ['pipe', 'pipe', 'inherit'],
         })
         processes.push(server)
-        await once(server.stdout, 'data')
+        await Promise.race([
+          once(server.stdout, 'data'),
+          once(server, 'close').then(() =>
+            Promise.reject(new Error('the server of this test ended before it listened')),
+          ),
+        ])
       },
     }
   }

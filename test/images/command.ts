@@ -51,7 +51,10 @@ const short = (line: string): string => (line.length > 400 ? `${line.slice(0, 40
 export async function command(program: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await attempt(program, args, options)
   if (code === 0) return stdout
-  const last = `${stdout}\n${stderr}`.trim().split('\n').slice(-15)
+  const last = `${stdout}\n${stderr}`
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-15)
   const called = short([program, ...args].join(' '))
   throw new Error(`'${called}' ended with exit code ${code}; its last lines:\n${last.map(short).join('\n')}`)
 }
