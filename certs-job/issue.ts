@@ -1,6 +1,6 @@
 /**
  * Makes certificates: keys by Node (native, fast), X.509 by node-forge. RSA because node-forge signs nothing else;
- * docs/decisions/0010-certificates.md has the why. Times come in; only serial numbers and keys are random.
+ * docs/decisions/0003-certificates.md has the why. Times come in; only serial numbers and keys are random.
  */
 import { generateKeyPair, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'

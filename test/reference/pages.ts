@@ -11,12 +11,11 @@ import { EXIT } from '../../src/commands/command.ts'
 import { CONFIG_ERRORS } from '../../src/config/errors.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import { webhookConfig } from '../../src/config/webhook.ts'
+import { certsPage } from './certs-page.ts'
+import { rbacPage, webhookEntriesPage } from './manifest-pages.ts'
+import { table } from './table.ts'
 
 const MARK = '<!-- from the program -->\n'
-
-const row = (cells: readonly string[]) => `| ${cells.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [row(head), `|${'---|'.repeat(head.length)}`, ...rows.map(row)].join('\n')
 
 const errors = (): string =>
   [
@@ -102,7 +101,15 @@ const cli = async (): Promise<string> =>
     }),
   ].join('\n\n')
 
-const PAGES: Readonly<Record<string, () => string | Promise<string>>> = { errors, metrics, configuration, cli }
+const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
+  errors,
+  metrics,
+  configuration,
+  cli,
+  certs: certsPage,
+  'webhook-entries': webhookEntriesPage,
+  rbac: rbacPage,
+}
 export const PAGE_NAMES = Object.keys(PAGES)
 
 const fileOf = (name: string) => new URL(`../../docs/reference/${name}.md`, import.meta.url)
