@@ -16,11 +16,15 @@ build_bundle() {
   _new=$RULESETS/.new.$COMPONENT.$$
   rm -rf "$_new"
   if _generation=$(fill_bundle "$1" "$_new"); then
-    if [ -d "$RULESETS/$_generation" ]; then
+    # The same name is the same content, unless the one that is there was damaged.
+    if (verify_bundle "$_generation"); then
       rm -rf "$_new"
-    elif ! mv -T "$_new" "$RULESETS/$_generation"; then
-      rm -rf "$_new"
-      return 1
+    else
+      rm -rf "${RULESETS:?}/$_generation"
+      if ! mv -T "$_new" "$RULESETS/$_generation"; then
+        rm -rf "$_new"
+        return 1
+      fi
     fi
     printf '%s\n' "$_generation"
     return 0
@@ -57,7 +61,7 @@ verify_bundle() {
     refuse ManifestMissing "rulesets/$1/manifest is not there"
     return 1
   fi
-  _sum=$(sha256sum < "$_folder/manifest") || _sum=
+  _sum=$( { sha256sum < "$_folder/manifest"; } 2> /dev/null) || _sum=unreadable
   case $1 in
     *-"$(printf '%.16s' "$_sum")") ;;
     *)

@@ -1,0 +1,104 @@
+import t from 'tap'
+import { startLoad } from './load.ts'
+import { inOwnNetwork } from './own-network.ts'
+import { ask, startApp, startPod, until } from './pod.ts'
+
+await inOwnNetwork(import.meta.filename)
+const BLOCK_PATH = `# A page that only our own may see.
+SecRule REQUEST_FILENAME "@beginsWith /internal" \\
+    "id:100001,phase:1,deny,status:403,log,msg:'internal page'"
+`
+const { server } = await startApp()
+const pod = await startPod()
+t.teardown(async () => {
+  server.closeAllConnections()
+  server.close()
+  await pod.stop()
+})
+const baseline = pod.status()!.generation
+
+t.test('sekisho-rules has a ConfigMap enforced without a restart and without one failed request', async (t) => {
+  t.equal((await ask('/internal/x')).status, 200)
+  const endLoad = startLoad()
+  const since = Date.now()
+  pod.setCustom({ 'rules.conf': BLOCK_PATH })
+  const first = await pod.active(({ generation }) => generation !== baseline)
+  t.comment(`from the ConfigMap to the served rule: ${((Date.now() - since) / 1000).toFixed(1)} s`)
+  t.match(first, { reason: 'Active', previous: baseline, mode: 'block' })
+  t.equal((await ask('/internal/x')).status, 403)
+  for (let i = 2; i < 6; i++) {
+    pod.setCustom({ 'rules.conf': BLOCK_PATH.replace('100001', `10000${i}`) })
+    const { generation } = pod.status()!
+    await pod.active((now) => now.generation !== generation)
+  }
+  const { answered, failed } = await endLoad()
+  t.comment(`${answered} requests over keep-alive during 5 reloads, ${failed.length} failed`)
+  t.strictSame(failed, [])
+  t.ok(answered > 500)
+})
+
+t.test('audit names the custom rule and its line', async (t) => {
+  pod.setCustom({ 'rules.conf': BLOCK_PATH })
+  await until('the first rule again', async () => {
+    const answer = await ask('/internal/x')
+    return (await pod.audit(answer.headers['x-request-id'])).rules[0]?.id === '100001'
+  })
+  const audit = await pod.audit((await ask('/internal/x')).headers['x-request-id'])
+  t.match(audit.rules[0], { id: '100001', message: 'internal page', file: 'custom-rules.conf', line: '2', data: '' })
+})
+
+t.test('sekisho-rules refuses a broken rule with its line, and the last good set stays', async (t) => {
+  const { generation } = pod.status()!
+  pod.setCustom({
+    'rules.conf': `${BLOCK_PATH}SecRule ARGS "@rx (unclosed" "id:100002,phase:2,deny"\nSecRuleEngine Off\n`,
+  })
+  await until('the refusal', () => pod.customStatus().state === 'refused')
+  const { refusals } = pod.customStatus()
+  t.match(refusals[0], /^rules\.conf:5: 'SecRuleEngine' is not allowed here/)
+  t.match(refusals[1], /^rules\.conf:4: the pattern of @rx does not compile: /)
+  t.match(pod.rules!.stderr(), /rules\.conf:5: 'SecRuleEngine' is not allowed here/)
+  t.match(pod.status(), { generation, state: 'active' })
+  t.equal((await ask('/internal/x')).status, 403)
+})
+
+t.test('sekisho-waf refuses rules that would refuse everybody, before any traffic meets them', async (t) => {
+  const { generation } = pod.status()!
+  const endLoad = startLoad()
+  pod.setCustom({ 'all.conf': 'SecRule REQUEST_URI "@beginsWith /" "id:1,phase:1,deny"\n' })
+  const status = await pod.failed()
+  t.match(status, { generation, reason: 'GoodRequestRefused', detail: /a harmless request. GET \/ was answered 403/ })
+  await until('the refusal', () => pod.customStatus().refusals[0]?.startsWith('GoodRequestRefused'))
+  t.strictSame((await endLoad()).failed, [])
+  t.ok(await pod.ready())
+})
+
+t.test('sekisho-rules goes back to the baseline when the ConfigMap is taken away', async (t) => {
+  pod.setCustom(undefined)
+  await pod.active(({ generation }) => generation === baseline)
+  t.equal((await ask('/internal/x')).status, 200)
+  t.equal(pod.customStatus().state, 'absent')
+})
+
+t.test('sekisho-waf loads an unchanged set no second time', async (t) => {
+  const reloads = async () =>
+    /^sekisho_waf_reloads_total{outcome="active"} (\d+)$/m.exec((await ask('/metrics', { port: 15021 })).body)![1]
+  const before = await reloads()
+  pod.setCustom({})
+  pod.kick(baseline)
+  await new Promise((done) => setTimeout(done, 3000))
+  t.equal(await reloads(), before)
+})
+
+t.test('a new Pod with a broken ConfigMap serves the baseline, blocking', async (t) => {
+  await pod.stop()
+  for (const custom of ['SecRuleEngine Off\n', 'SecRule REQUEST_URI "@beginsWith /" "id:1,phase:1,deny"\n']) {
+    const other = await startPod({
+      custom: { 'rules.conf': custom },
+      env: { SEKISHO_WITHOUT_BUNDLE: 'baseline-detect' },
+    })
+    t.match(await other.active(({ wanted }) => wanted === baseline), { generation: baseline, mode: 'block' })
+    t.equal(other.customStatus().state, 'refused')
+    t.equal((await ask('/?id=1%27%20UNION%20SELECT%20a,b%20FROM%20c--')).status, 403)
+    await other.stop()
+  }
+})
