@@ -1,10 +1,8 @@
 /** The story on the cluster of the current kubeconfig. It must be free of Sekisho and of the story's names, and is left as it was. */
 import { run } from '../cluster/run.ts'
-import type { Answer } from './narrator.ts'
 import { IMAGE_DEFAULT, type Station } from './station.ts'
 
-const kubectl = (args: readonly string[], cwd?: string): Promise<Answer> =>
-  run('kubectl', args, cwd === undefined ? {} : { cwd })
+const kubectl: Station['kubectl'] = (args, options = {}) => run('kubectl', args, options)
 const TAKEN = ['namespace/sekisho-system', 'namespace/sekisho-node', 'namespace/shop', 'pod/visitor']
 
 export async function useCurrentCluster(): Promise<Station> {

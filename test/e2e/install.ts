@@ -52,7 +52,7 @@ export async function install(station: Station, tell: Narrator): Promise<void> {
     const text = overlay(relative(folder, BASE), station.images, station.interfaces)
     writeFileSync(join(folder, 'kustomization.yaml'), text)
     tell.file('overlay/kustomization.yaml', text)
-    await tell.command('kubectl apply -k overlay', () => station.kubectl(['apply', '-k', 'overlay'], work), {
+    await tell.command('kubectl apply -k overlay', () => station.kubectl(['apply', '-k', 'overlay'], { cwd: work }), {
       holds: ['validatingwebhookconfiguration.admissionregistration.k8s.io/sekisho created'],
     })
     for (const args of [

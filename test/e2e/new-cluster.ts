@@ -41,5 +41,5 @@ const stationOf = (cluster: Cluster): Station => ({
   },
   // The bridge to the Pods: the node has no network card that something else could come in by.
   interfaces: 'cni0',
-  kubectl: (args, cwd) => cluster.kubectl(args, cwd === undefined ? {} : { cwd }),
+  kubectl: (args, options) => cluster.kubectl(args, options),
 })

@@ -8,8 +8,7 @@ export interface Station {
   readonly images: { readonly prefix: string; readonly tag: string }
   /** The interfaces its IDS must watch, where they are known. */
   readonly interfaces?: string
-  /** Runs kubectl against it, in the folder `cwd` where one is given. */
-  kubectl(args: readonly string[], cwd?: string): Promise<Answer>
+  kubectl(args: readonly string[], options?: { readonly cwd?: string; readonly input?: string }): Promise<Answer>
 }
 
 export const IMAGE_DEFAULT = { prefix: 'registry.local/sekisho', tag: 'dev' } as const
