@@ -57,7 +57,6 @@ export async function startStation({ env = {}, rules, run = {}, prepare }: Stati
       capabilities: ['CAP_NET_RAW'],
       allowPrivilegeEscalation: true,
       network: { path: wire.node.path },
-      tmpfs: [{ target: '/tmp' }],
       binds: [
         { source: join(folder, 'run'), target: '/run/suricata' },
         { source: join(folder, 'log'), target: '/var/log/suricata' },
