@@ -71,6 +71,13 @@ tap.test('inject() tells the WAF what it needs in its environment', async (t) =>
   t.equal(env(injected(loopback))['SEKISHO_UPSTREAM_HOST'], '127.0.0.1')
 })
 
+tap.test('inject() refuses an upstream it does not know', async (t) => {
+  for (const upstream of ['', 'localhost', '10.0.0.1', 'LOOPBACK']) {
+    const pod = podWith({ labels: BLOCK, ports: HTTP, annotations: { 'sekisho.dev/waf-upstream': upstream } })
+    t.equal(inject(inputOf(pod)).reason, 'UnknownUpstream', upstream)
+  }
+})
+
 tap.test('inject() gives probes and hooks the number, in every container that used the name', async (t) => {
   const probe = { httpGet: { path: '/', port: 'http' } }
   const probes = {

@@ -164,5 +164,10 @@ tap.test(
     }
     t.same(serviceView(service(0), 'shop').ports, [{ port: 80, targetPort: 80, protocol: 'TCP' }])
     t.equal(readStatus(undefined), undefined)
+    const ports = [
+      { name: 'http', port: '8080', listener: 15080 },
+      { name: 'http', port: 8080, listener: 15080 },
+    ]
+    t.same(readStatus(JSON.stringify({ state: 'Injected', mode: 'block', ports }))?.ports, [ports[1]])
   },
 )
