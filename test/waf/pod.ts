@@ -33,6 +33,7 @@ export interface AuditRecord {
   readonly action: 'blocked' | 'detected'
   readonly status: number
   readonly score: number | null
+  readonly client: { readonly ip: string; readonly port: number }
   readonly request: {
     readonly path: string
     readonly query: string

@@ -22,13 +22,20 @@ t.test('reasons.tsv and the page say the same of every reason, in the same order
     table,
   )
   const used = ['bin/sekisho-waf', 'lib/reload.sh', 'lib/bundle.sh'].map(read).join('\n')
-  for (const [code] of table.map((line) => line.split('\t'))) t.match(used, new RegExp(`\\b${code}\\b`), code)
-  for (const [, code] of used.matchAll(/\brefuse ([A-Z]\w+)/g)) t.ok(table.some((line) => line.startsWith(`${code}\t`)), code)
+  for (const line of table) t.match(used, new RegExp(`\\b${line.split('\t')[0]}\\b`))
+  for (const [, code] of used.matchAll(/\brefuse ([A-Z][a-z]\w+)/g))
+    t.ok(
+      table.some((line) => line.startsWith(`${code}\t`)),
+      `${code} has a sentence`,
+    )
 })
 
 t.test('lint.awk and the page list the same actions and operators', async (t) => {
   const listed = (name: string) => new RegExp(`words\\("([^"]*)", ${name}\\)`).exec(lint)![1]!.split(' ').sort()
-  const cell = (name: string) => [...new RegExp(`^\\| ${name} \\| (.*) \\|$`, 'm').exec(page)![1]!.matchAll(/`@?(\w+)`/g)].map(([, word]) => word!).sort()
+  const cell = (name: string) =>
+    [...new RegExp(`^\\| ${name} \\| (.*) \\|$`, 'm').exec(page)![1]!.matchAll(/`@?(\w+)`/g)]
+      .map(([, word]) => word!)
+      .sort()
   t.strictSame(cell('actions'), listed('actions'))
   t.strictSame(cell('operators'), listed('operators'))
 })
@@ -37,6 +44,7 @@ t.test('the page lists every metric and every variable, and no other', async (t)
   const metrics = ['lib/status.sh', 'lib/access.awk', 'templates/metrics.txt'].map(read).join('\n')
   const names = (text: string) => [...new Set([...text.matchAll(/\bsekisho_waf_\w+/g)].map(([name]) => name))].sort()
   t.strictSame(names(rows('Metrics').join()), names(metrics))
-  const variables = (text: string) => [...new Set([...text.matchAll(/\bSEKISHO_[A-Z_]+/g)].map(([name]) => name))].sort()
+  const variables = (text: string) =>
+    [...new Set([...text.matchAll(/\bSEKISHO_[A-Z_]+/g)].map(([name]) => name))].sort()
   t.strictSame(variables(rows('Environment of `sekisho-waf`').join()), variables(read('lib/settings.sh')))
 })
