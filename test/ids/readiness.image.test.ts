@@ -103,7 +103,7 @@ t.test(
     const decoder = await eventually(
       async () => {
         const { stdout } = await one.ids.exec(['tail', '-n', '1', '/var/log/suricata/stats.json'])
-        const counters = JSON.parse(stdout).stats.threads['W#01-eth0'].decoder as Record<string, number>
+        const counters = (JSON.parse(stdout).stats.threads['W#01-eth0']?.decoder ?? {}) as Record<string, number>
         return (counters['bytes'] ?? 0) > 3_000_000 ? counters : undefined
       },
       () => one.ids.stdout(),
