@@ -17,9 +17,12 @@ async function guarded(t: Test) {
   const { cluster, client } = await lab(t)
   const { reader, synced } = cacheOf(t, { client })
   const context = { reader, settings, now: Date.now }
+  const namespaces = namespaceReviewer(context)
   const server = await startServer(t, {
     reviewers: new Map([
-      ['validate namespaces', namespaceReviewer(context)],
+      ['validate namespaces', namespaces],
+      ['validate namespaces/status', namespaces],
+      ['validate namespaces/finalize', namespaces],
       ['validate daemonsets', daemonSetReviewer(context)],
       [
         'mutate pods',
@@ -35,7 +38,13 @@ async function guarded(t: Test) {
   // Jane may do everything with namespaces, Pods and DaemonSets, and nothing that opens.
   await cluster.api('POST', '/apis/rbac.authorization.k8s.io/v1/clusterroles', {
     metadata: { name: 'jane' },
-    rules: [{ apiGroups: ['', 'apps'], resources: ['namespaces', 'pods', 'daemonsets'], verbs: ['*'] }],
+    rules: [
+      {
+        apiGroups: ['', 'apps'],
+        resources: ['namespaces', 'namespaces/status', 'namespaces/finalize', 'pods', 'daemonsets'],
+        verbs: ['*'],
+      },
+    ],
   })
   await cluster.kubectlOk(['create', 'clusterrolebinding', 'jane', '--clusterrole=jane', '--user=jane'])
   const entry = (name: string, path: string, rule: object, selectors: object) => ({
@@ -65,7 +74,11 @@ async function guarded(t: Test) {
     entry(
       'namespaces.sekisho.dev',
       'validate',
-      { apiGroups: [''], resources: ['namespaces'], operations: ['CREATE', 'UPDATE'] },
+      {
+        apiGroups: [''],
+        resources: ['namespaces', 'namespaces/status', 'namespaces/finalize'],
+        operations: ['CREATE', 'UPDATE'],
+      },
       { objectSelector: exists('sekisho.dev/protected') },
     ),
     entry(
@@ -284,6 +297,22 @@ to mend: leave it as it is, or ask somebody for whom this says yes: kubectl -n s
         'Warning: namespace shop: this change lets Pods use hostNetwork (Pod Security): it is less protected than before\n',
     })
     await cluster.kubectlOk(['label', 'namespace', 'shop', `${PSA}=restricted`])
+  })
+
+  t.test('the label cannot be taken off by way of a subresource either', async (t) => {
+    const off = '{"metadata":{"labels":{"sekisho.dev/protected":null}}}'
+    t.match(await jane(['patch', 'namespace', 'shop', '--subresource=status', '--type=merge', '-p', off]), {
+      code: 1,
+      stderr: 'this change takes sekisho.dev/protected away',
+    })
+    const shop = JSON.parse(await cluster.kubectlOk(['get', 'namespace', 'shop', '-o', 'json']))
+    delete shop.metadata.labels['sekisho.dev/protected']
+    const args = ['replace', '--raw', '/api/v1/namespaces/shop/finalize', '-f', '-']
+    t.match(await jane(args, JSON.stringify(shop)), {
+      code: 1,
+      stderr: 'this change takes sekisho.dev/protected away',
+    })
+    t.match(await cluster.kubectlOk(['get', 'namespace', 'shop', '--show-labels']), 'sekisho.dev/protected=true')
   })
 
   t.test('later loss of coverage leaves a namespace changeable and deletable', async (t) => {

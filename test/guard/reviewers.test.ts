@@ -129,6 +129,15 @@ t.test('namespaceReviewer looks again before it refuses', async (t) => {
   }
 })
 
+t.test('namespaceReviewer speaks of the Pods that are there, and not of those the watch still shows', async (t) => {
+  const gone = idsPod('a', { name: 'ids-gone', ready: false, notReadyReason: 'old' })
+  const there = idsPod('a', { name: 'ids-there', ready: false, notReadyReason: 'container suricata: ErrImagePull' })
+  const { reader } = reading({ nodes: [node('a')], idsPods: [gone] }, { nodes: [node('a')], idsPods: [there] })
+  const verdict = await namespaceReviewer({ reader, settings, now: () => NOW })(reviewOf(PROTECTED), signal)
+  t.match(verdict.detail, 'its IDS Pod ids-there is not Ready: container suricata: ErrImagePull')
+  t.notMatch(verdict.detail, 'ids-gone')
+})
+
 t.test('namespaceReviewer looks up only what the change asks about', async (t) => {
   const cases: [string, Review, string[]][] = [
     ['nothing of ours', reviewOf({ team: 'a' }, {}), []],

@@ -43,13 +43,18 @@ const daemonSets =
 export const createReviewers = ({ inject, guard }: ReviewersOptions): Reviewers => {
   const pods = ofObjects(podValidateReviewer(inject, judgePodHostAccess))
   const workload = ofObjects(workloadReviewer(inject, judgePodHostAccess))
+  const namespaces = namespaceReviewer(guard)
   return new Map<string, Reviewer>([
     ['mutate pods', ofObjects(podMutateReviewer(inject, judgePodHostAccess))],
     ['validate pods', pods],
     ['validate pods/ephemeralcontainers', pods],
     ['validate pods/resize', pods],
-    ['validate namespaces', namespaceReviewer(guard)],
+    // Labels can be changed through subresources as well.
+    ['validate namespaces', namespaces],
+    ['validate namespaces/status', namespaces],
+    ['validate namespaces/finalize', namespaces],
     ['validate daemonsets', daemonSets(daemonSetReviewer(guard), workload)],
+    ['validate daemonsets/status', daemonSetReviewer(guard)],
     ...WORKLOADS.map((resource) => [`validate ${resource}`, workload] as const),
     ['validate services', ofObjects(serviceReviewer(inject))],
     ['validate networkpolicies', ofObjects(networkPolicyReviewer(inject))],
