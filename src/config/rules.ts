@@ -1,0 +1,189 @@
+/**
+ * The configuration file of `sekisho rules`: one schema with its defaults. docs/reference/rule-sources.md shows the part about sources; a test
+ * compares.
+ */
+import { z } from 'zod'
+
+const https = z.string().refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+  error: 'must be an https address',
+})
+/** Nothing, or what fits: a default must be possible. */
+const orNothing = (part: z.ZodString, must: string) =>
+  z.string().refine((text) => text === '' || part.safeParse(text).success, { error: must })
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a sha256 in lower-case hexadecimal')
+const fingerprint = z.string().refine((text) => /^([0-9A-F]{40}|[0-9A-F]{64})$/i.test(text.replace(/[\s:]/g, '')), {
+  error: 'must be the fingerprint of an OpenPGP key: 40 or 64 hexadecimal digits',
+})
+const MiB = 1024 * 1024
+
+const configMap = (what: string) =>
+  z
+    .strictObject({
+      namespace: z.string().default('sekisho-system').describe(`where the ConfigMap with ${what} is`),
+      name: z.string().default('').describe(`its name, for \`from: configmap\``),
+    })
+    .prefault({})
+const archive = (what: string, address: string) =>
+  z
+    .strictObject({
+      address: orNothing(https, 'must be an https address')
+        .default(address)
+        .describe(
+          `address of a .tar.gz with ${what}, for \`from: archive\`; \`{version}\` and \`{token}\` are filled in`,
+        ),
+      signatureAddress: orNothing(https, 'must be an https address')
+        .default('')
+        .describe('address of its OpenPGP signature; without one, the address with `.asc` after it'),
+      tokenFile: z.string().default('').describe('file with the token for `{token}`, or to be sent as a bearer token'),
+    })
+    .prefault({})
+const directory = (what: string) =>
+  z
+    .strictObject({ path: z.string().default('').describe(`directory with ${what}, for \`from: directory\``) })
+    .prefault({})
+const keyFile = z.string().default('').describe('file with public keys, as armoured OpenPGP text')
+const pinned = orNothing(sha256, 'must be a sha256 in lower-case hexadecimal')
+  .default('')
+  .describe('sha256 of the archive, or the content address of unpacked rules, for `verify: sha256`')
+
+const crs = z.strictObject({
+  from: z
+    .enum(['github', 'archive', 'directory', 'configmap'])
+    .default('github')
+    .describe('where releases of the CRS come from'),
+  line: z
+    .string()
+    .regex(
+      /^(lts|latest|4\.(0|[1-9]\d{0,4})(\.(0|[1-9]\d{0,4}))?)$/,
+      'must be lts, latest, a line such as 4.25, or a version such as 4.25.1',
+    )
+    .default('lts')
+    .describe('lts (4.25.x), latest (4.x), a line such as 4.25, or one version such as 4.25.1'),
+  verify: z
+    .enum(['signature', 'sha256', 'none'])
+    .default('signature')
+    .describe('why a release is believed; `none` only from a directory or ConfigMap'),
+  keyFile,
+  fingerprints: z
+    .array(fingerprint)
+    .min(1)
+    .default(['3600 6F0E 0BA1 6783 2158 8211 38EE ACA1 AB8A 6E72'])
+    .describe('fingerprints of the keys that may sign'),
+  sha256: pinned,
+  github: z
+    .strictObject({
+      api: https.default('https://api.github.com').describe("address of GitHub's API, or of a mirror of it"),
+      downloads: https.default('https://github.com').describe('address before OWNER/NAME/releases/download'),
+      repository: z
+        .string()
+        .regex(/^[A-Za-z0-9._-]+\/[A-Za-z0-9._-]+$/, 'must be OWNER/NAME')
+        .default('coreruleset/coreruleset')
+        .describe('whose releases'),
+      asset: z
+        .string()
+        .regex(/^[A-Za-z0-9._-]*\{version\}[A-Za-z0-9._-]*$/, 'must be a file name with {version} in it')
+        .default('coreruleset-{version}-minimal.tar.gz')
+        .describe('name of the archive'),
+      tokenFile: z.string().default('').describe('file with a token for the API, for its higher rate limit'),
+    })
+    .prefault({}),
+  archive: archive('the CRS', ''),
+  directory: directory('the CRS, packed or unpacked'),
+  configMap: configMap('the CRS'),
+})
+
+const ids = z.strictObject({
+  from: z
+    .enum(['none', 'archive', 'directory', 'configmap'])
+    .default('none')
+    .describe('where IDS rules come from; none leaves them to the IDS image'),
+  verify: z
+    .enum(['signature', 'sha256', 'none'])
+    .default('none')
+    .describe('why they are believed beside TLS; ET Open signs nothing'),
+  keyFile,
+  fingerprints: z.array(fingerprint).default([]).describe('fingerprints of the keys that may sign'),
+  sha256: pinned,
+  minimumRules: z.int().min(1).default(10_000).describe('fewer active rules than this are refused'),
+  shrinkPercent: z.int().min(0).max(100).default(20).describe('how many per cent of its rules a new set may lack'),
+  archive: archive('IDS rules', 'https://rules.emergingthreats.net/open/suricata-7.0.10/emerging.rules.tar.gz'),
+  directory: directory('IDS rules'),
+  configMap: configMap('IDS rules'),
+})
+
+/** What contradicts itself, at the key to change. */
+const contradictions = (
+  value: { crs: z.output<typeof crs>; ids: z.output<typeof ids> },
+  context: z.RefinementCtx,
+): void => {
+  const wrong = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
+  for (const [name, part] of Object.entries(value)) {
+    const { from, verify } = part
+    if (from === 'none') continue
+    const remote = from === 'archive' || from === ('github' as string)
+    if (name === 'crs' && remote && verify === 'none')
+      wrong([name, 'verify'], 'must be signature or sha256 for what comes over the network')
+    if (verify === 'sha256' && part.sha256 === '')
+      wrong([name, 'sha256'], `must be given for \`${name}.verify: sha256\``)
+    if (verify === 'signature' && part.fingerprints.length === 0)
+      wrong([name, 'fingerprints'], `must name a key for \`${name}.verify: signature\``)
+    if (from === 'archive' && part.archive.address === '')
+      wrong([name, 'archive', 'address'], `must be given for \`${name}.from: archive\``)
+    if (from === 'directory' && part.directory.path === '')
+      wrong([name, 'directory', 'path'], `must be given for \`${name}.from: directory\``)
+    if (from === 'configmap' && part.configMap.name === '')
+      wrong([name, 'configMap', 'name'], `must be given for \`${name}.from: configmap\``)
+  }
+}
+
+export const sourcesSettings = z
+  .strictObject({
+    everyMinutes: z
+      .int()
+      .min(5)
+      .max(10_080)
+      .default(60)
+      .describe('how often sources are asked; a question without news is one small request'),
+    http: z
+      .strictObject({
+        timeoutSeconds: z
+          .int()
+          .min(1)
+          .max(3600)
+          .default(120)
+          .describe('longest time for one answer, redirects and body included'),
+        caFile: z
+          .string()
+          .default('')
+          .describe("certificates (PEM) of further CAs, for a mirror or a proxy of one's own"),
+        plainOnLoopback: z
+          .boolean()
+          .default(false)
+          .describe('whether http is allowed to loopback addresses, for a mirror in the same Pod'),
+      })
+      .prefault({}),
+    limits: z
+      .strictObject({
+        downloadBytes: z
+          .int()
+          .min(1024)
+          .default(32 * MiB)
+          .describe('largest archive fetched'),
+        unpackedBytes: z
+          .int()
+          .min(1024)
+          .default(128 * MiB)
+          .describe('largest sum of what an archive unpacks to'),
+        ratio: z.int().min(2).max(1000).default(50).describe('most unpacked bytes for each packed one'),
+        entries: z.int().min(1).default(2000).describe('most files and folders in an archive'),
+        pathBytes: z.int().min(16).max(4096).default(200).describe('longest path in an archive'),
+      })
+      .prefault({}),
+    crs: crs.prefault({}),
+    ids: ids.prefault({}),
+  })
+  .superRefine(({ crs, ids }, context) => contradictions({ crs, ids }, context))
+export type SourcesSettings = z.output<typeof sourcesSettings>
+
+export const rulesConfig = z.strictObject({ sources: sourcesSettings.prefault({}) })
+export type RulesConfig = z.output<typeof rulesConfig>
