@@ -15,8 +15,18 @@ export interface LogOptions {
   readonly level?: LogLevel
   /** `service.name` of each line: `sekisho-webhook`. */
   readonly service: string
-  /** @default stdout, written without blocking the reviews; flushed when the process exits */
+  /** @default stdout, in the background */
   readonly stream?: DestinationStream
+}
+
+/**
+ * Lines are collected and written in the background, 4 KiB or a fifth of a second at once: a write for each review would
+ * cost as much as the review, and a slow reader of stdout must not make one late. Flushed when the process exits.
+ */
+export const background = (dest: string | number): DestinationStream => {
+  const stream = destination({ dest, sync: false, minLength: 4096 })
+  setInterval(() => stream.flush(), 200).unref()
+  return stream
 }
 
 export const createLogger = ({ level = 'info', service, stream }: LogOptions): Logger =>
@@ -27,8 +37,7 @@ export const createLogger = ({ level = 'info', service, stream }: LogOptions): L
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    // A slow reader of stdout must not make a review late, so lines are written in the background.
-    stream ?? destination({ fd: 1, sync: false }),
+    stream ?? background(1),
   )
 
 /** Text that others wrote, for a log line: as long as Kubernetes names may be, not as long as an attacker likes. */

@@ -7,13 +7,12 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fastify } from 'fastify'
-import { pino } from 'pino'
 import { createMetrics } from '../../src/admission/metrics.ts'
 import { createReviewers } from '../../src/admission/reviewers/index.ts'
 import { createServer } from '../../src/admission/server.ts'
 import type { NamespaceView, NetworkPolicyView, ServiceView } from '../../src/api/views.ts'
 import { webhookConfig } from '../../src/config/webhook.ts'
-import { createLogger } from '../../src/log.ts'
+import { background, createLogger } from '../../src/log.ts'
 
 const [which, directory] = process.argv.slice(2) as [string, string]
 
@@ -66,7 +65,7 @@ const ours = async (): Promise<number> => {
     }),
     metrics: createMetrics('1', new Set(['Injected', 'Verified'])),
     // Every line is made and written, as in a cluster; only nobody keeps it.
-    log: createLogger({ service: 'sekisho-webhook', stream: pino.destination({ dest: '/dev/null', sync: false }) }),
+    log: createLogger({ service: 'sekisho-webhook', stream: background('/dev/null') }),
   })
   return (await server.listen()).port
 }

@@ -31,7 +31,6 @@ const container = fields(
       fields({ name: 'string', containerPort: 'number', hostPort: 'number', protocol: 'string' }, ['containerPort']),
     ),
     volumeMounts: list(fields({ name: 'string', mountPath: 'string' }, ['name'])),
-    env: list(fields({ name: 'string' }, ['name'])),
     livenessProbe: probe,
     readinessProbe: probe,
     startupProbe: probe,
