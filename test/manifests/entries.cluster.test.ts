@@ -133,6 +133,7 @@ const must = async (cluster: Cluster, method: string, path: string, body?: objec
 /** The fields that the changes below touch. */
 interface Changing {
   metadata: { labels?: Record<string, string>; annotations?: Record<string, string>; finalizers?: string[] }
+  status: object
   spec: { ports: object[]; containers: { resources: { limits: object } }[]; template: { spec: object } }
 }
 
@@ -219,6 +220,17 @@ t.test('the webhook entries on a real API server', async (t) => {
             '/ephemeralcontainers',
           )
           t.same(called(), validating, `UPDATE pods/ephemeralcontainers ${title}`)
+          await update(cluster, at, ({ status }) => Object.assign(status, { message: 'x' }), '/status')
+          t.same(called(), [], `UPDATE pods/status ${title}`)
+          await update(
+            cluster,
+            at,
+            ({ metadata }) => {
+              metadata.annotations = { ...metadata.annotations, note: 'by way of the status' }
+            },
+            '/status',
+          )
+          t.same(called(), validating, `UPDATE of an annotation by pods/status ${title}`)
           await update(
             cluster,
             at,
@@ -226,7 +238,7 @@ t.test('the webhook entries on a real API server', async (t) => {
             '/resize',
           )
           t.same(called(), validating, `UPDATE pods/resize ${title}`)
-          requests += 2
+          requests += 4
         }
         await must(cluster, 'DELETE', at)
         t.same(called(), [], `DELETE ${title}`)

@@ -49,6 +49,8 @@ export const createReviewers = ({ inject, guard }: ReviewersOptions): Reviewers 
     ['validate pods', pods],
     ['validate pods/ephemeralcontainers', pods],
     ['validate pods/resize', pods],
+    // Labels and annotations can be changed by way of the status as well.
+    ['validate pods/status', pods],
     // Labels can be changed through subresources as well.
     ['validate namespaces', namespaces],
     ['validate namespaces/status', namespaces],
