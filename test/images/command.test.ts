@@ -4,7 +4,7 @@ import { attempt, command, requirePrograms, timed } from './command.ts'
 
 t.test('command() throws with the exit code and the last lines of what failed', async (t) => {
   await t.rejects(command('sh', ['-c', 'for n in $(seq 100); do echo line $n; done; echo no space left >&2; exit 3']), {
-    message: /^'sh -c .*' ended with exit code 3; its last lines:\nline 87\n(line \d+\n)+\nno space left$/,
+    message: /^'sh -c .*' ended with exit code 3; its last lines:\nline 87\n(line \d+\n)+no space left$/,
   })
 })
 

@@ -66,7 +66,8 @@ type Unpacked = { rootfs: string; config: ImageConfig }
 /** Asked once for each image in a program: comparing an image with its sources takes half a second. */
 const unpacked = new Map<ImageName, Promise<Unpacked>>()
 
-const ensureRootfs = (name: ImageName, log: Log): Promise<Unpacked> => {
+/** The unpacked files of an image, the same ones that `startImage` runs, and its configuration. */
+export const ensureRootfs = (name: ImageName, log: Log): Promise<Unpacked> => {
   const known = unpacked.get(name) ?? unpack(name, log)
   unpacked.set(name, known)
   return known

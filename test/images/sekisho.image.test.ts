@@ -5,8 +5,7 @@ import t from 'tap'
 import manifest from '../../package.json' with { type: 'json' }
 import { ensureImages } from './build.ts'
 import { command } from './command.ts'
-import { cached } from './places.ts'
-import { runImage } from './run.ts'
+import { ensureRootfs, runImage } from './run.ts'
 
 const node = (script: string) => runImage('sekisho', { command: ['/usr/local/bin/node', '-p', script] })
 
@@ -30,8 +29,7 @@ t.test(
   'the sekisho image is Node of the pinned version, its libraries and the program: no shell, no package manager, no node_modules',
   async (t) => {
     t.equal((await node('process.version')).stdout, `v${manifest.devDependencies.node}\n`)
-    const { key } = (await ensureImages(['sekisho'], { log: () => {} })).sekisho
-    const rootfs = cached('rootfs/sekisho', key, 'rootfs')
+    const { rootfs } = await ensureRootfs('sekisho', () => {})
     const executables = (await command('find', [rootfs, '-type', 'f', '-perm', '/111'])).trim().split('\n')
     t.same(
       executables
