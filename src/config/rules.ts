@@ -106,7 +106,7 @@ const ids = z.strictObject({
   sha256: pinned,
   minimumRules: z.int().min(1).default(10_000).describe('fewer active rules than this are refused'),
   shrinkPercent: z.int().min(0).max(100).default(20).describe('how many per cent of its rules a new set may lack'),
-  archive: archive('IDS rules', 'https://rules.emergingthreats.net/open/suricata-7.0.10/emerging.rules.tar.gz'),
+  archive: archive('IDS rules', 'https://rules.emergingthreats.net/open/suricata-8.0.6/emerging.rules.tar.gz'),
   directory: directory('IDS rules'),
   configMap: configMap('IDS rules'),
 })
