@@ -1,5 +1,6 @@
 /** What makes a Pod impossible to protect, apart from its ports. One entry a reason: add one, and nothing else changes. */
 import type { Container, PodSpec } from '../api/kube.ts'
+import { isReserved } from './entries.ts'
 import { type Note, note } from './note.ts'
 
 /** Containers by which a mesh is known, and what switches it off for one Pod. */
@@ -15,7 +16,9 @@ const SANDBOX = /^(gvisor|runsc|kata|firecracker|nabla|wasm|spin|crun-wasm|wasmt
 
 type Check = (spec: PodSpec) => Note | undefined
 
-const containersOf = (spec: PodSpec): readonly Container[] => [...spec.containers, ...(spec.initContainers ?? [])]
+/** Without ours and those forged in our name: they are replaced, so nothing may depend on them. */
+const appsOf = (containers: readonly Container[]): readonly Container[] =>
+  containers.filter(({ name }) => !isReserved(name))
 
 const hostNetwork: Check = (spec) => (spec.hostNetwork === true ? note('HostNetwork') : undefined)
 
@@ -25,11 +28,11 @@ const sharedProcesses: Check = (spec) => {
 }
 
 const serviceMesh: Check = (spec) => {
-  const all = containersOf(spec)
-  for (const { name } of all) {
+  const apps = appsOf(spec.containers)
+  for (const { name } of [...apps, ...appsOf(spec.initContainers ?? [])]) {
     const mesh = MESHES.find((it) => it.name.test(name ?? ''))
     // An Envoy that is the only container is an app like any other: an edge proxy.
-    if (mesh !== undefined && !(name === 'envoy' && spec.containers.length === 1))
+    if (mesh !== undefined && !(name === 'envoy' && apps.length === 1))
       return note('ServiceMesh', { container: name, hint: mesh.hint })
   }
   return undefined

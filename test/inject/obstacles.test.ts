@@ -49,6 +49,12 @@ tap.test(
 
 tap.test('inject() takes an Envoy that is alone, and names that only look like a mesh', async (t) => {
   t.equal(reasons({ containers: [{ ...container('envoy'), ports: HTTP }] }, BLOCK), 'allow Injected 0')
+  const forged = [{ ...container('envoy'), ports: HTTP }, container('sekisho-waf')]
+  t.equal(
+    reasons({ containers: forged }, BLOCK),
+    'allow Injected 0',
+    'a forged container does not count as another one',
+  )
   t.equal(reasons({ container: { name: 'my-istio-proxy' } }, BLOCK), 'allow Injected 0')
   t.equal(reasons({ runtimeClassName: 'nvidia' }, BLOCK), 'allow Injected 0')
   t.equal(
