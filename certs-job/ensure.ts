@@ -5,7 +5,7 @@
  */
 import { type CertsConfig, leafNames } from '../src/config/certs.ts'
 import { issuerOf, readBundle, readPair } from './inspect.ts'
-import { type Issued, issueCa, issueLeaf } from './issue.ts'
+import { type Issued, type Issuer, issueCa, issueLeaf } from './issue.ts'
 import { bundleOf, isPublished, plan, type Step } from './plan.ts'
 import { CertsError } from './reasons.ts'
 import { type ConfigurationRead, Conflict, type SecretRead, type Store } from './store.ts'
@@ -20,6 +20,8 @@ export interface Surroundings {
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
   readonly progress: (line: string) => void
   readonly signal: AbortSignal
+  /** What makes certificates, which is what takes time here. @default issue.ts */
+  readonly issuer?: Issuer
 }
 
 export interface Outcome {
@@ -89,11 +91,12 @@ const signerOf = ({ observed, caSecret }: Look): Issued & { notAfter: number } =
   return { certPem: pem, keyPem: caSecret.data['ca.key'] ?? '', notAfter }
 }
 
-const act = async (step: Step, seen: Look, store: Store, config: CertsConfig, signal: AbortSignal): Promise<void> => {
+const act = async (step: Step, seen: Look, store: Store, config: CertsConfig, around: Surroundings): Promise<void> => {
+  const { signal, issuer = { issueCa, issueLeaf } } = around
   const lifetime = { now: seen.now, backdateMs: config.backdateSeconds * 1000 }
   switch (step.do) {
     case 'make-ca': {
-      const { certPem, keyPem } = await issueCa({ ...lifetime, days: config.caDays })
+      const { certPem, keyPem } = await issuer.issueCa({ ...lifetime, days: config.caDays })
       const previous = step.previous.map(({ pem }) => pem).join('') || null
       await store.writeSecret(
         config.caSecret,
@@ -105,7 +108,10 @@ const act = async (step: Step, seen: Look, store: Store, config: CertsConfig, si
     }
     case 'issue-leaf': {
       const signer = signerOf(seen)
-      const { certPem, keyPem } = await issueLeaf(signer, leafNames(config), { ...lifetime, days: config.leafDays })
+      const { certPem, keyPem } = await issuer.issueLeaf(signer, leafNames(config), {
+        ...lifetime,
+        days: config.leafDays,
+      })
       await store.writeSecret(
         config.leafSecret,
         seen.leafSecret,
@@ -196,7 +202,7 @@ export const ensure = async (store: Store, config: CertsConfig, around: Surround
     turns += 1
     tell(`${step.do}: ${step.reason}, ${step.detail}`)
     try {
-      await act(step, seen, store, config, signal)
+      await act(step, seen, store, config, around)
       steps.push({ do: step.do, reason: step.reason, detail: step.detail })
     } catch (error) {
       if (!(error instanceof Conflict)) throw error

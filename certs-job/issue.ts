@@ -99,3 +99,8 @@ export const issueLeaf = (
       },
     ],
   })
+
+export interface Issuer {
+  readonly issueCa: typeof issueCa
+  readonly issueLeaf: typeof issueLeaf
+}

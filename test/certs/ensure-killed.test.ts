@@ -2,10 +2,12 @@
 import t from 'tap'
 import { ensure } from '../../certs-job/ensure.ts'
 import { readBundle } from '../../certs-job/inspect.ts'
+import type { Issuer } from '../../certs-job/issue.ts'
 import type { Store } from '../../certs-job/store.ts'
-import { Clock, config, DAY, installed, MemoryStore, surroundings, watchTrust } from './support.ts'
+import { Clock, config, DAY, installed, MemoryStore, readyMade, surroundings, watchTrust } from './support.ts'
 
 const settings = config()
+const around = (clock: Clock, issuer: Issuer) => ({ ...surroundings(clock), issuer })
 
 /** Ends the run before or after its n-th write, as SIGKILL would. */
 const killing = (store: Store, nth: number, when: 'before' | 'after'): Store => {
@@ -29,12 +31,13 @@ t.test('ensure() killed at any step and run again ends the same, without a gap',
   for (const when of ['before', 'after'] as const)
     for (let nth = 1; nth <= 4; nth += 1) {
       const clock = new Clock()
+      const issuer = readyMade()
       const store = new MemoryStore(clock)
       await installed(store, { caAge: 250 * DAY, leafAge: DAY })
       const seen = watchTrust(store)
-      await t.rejects(ensure(killing(store, nth, when), settings, surroundings(clock)), { message: 'killed' })
+      await t.rejects(ensure(killing(store, nth, when), settings, around(clock, issuer)), { message: 'killed' })
       clock.advance(600_000)
-      const outcome = await ensure(store, settings, surroundings(clock))
+      const outcome = await ensure(store, settings, around(clock, issuer))
       const where = `killed ${when} write ${nth}`
       t.same(seen.gaps, [], `${where}: no gap`)
       t.equal(seen.switches, 1, `${where}: one switch of the leaf`)
@@ -47,21 +50,23 @@ t.test('ensure() killed while installing or dropping the old CA ends the same', 
   for (const when of ['before', 'after'] as const)
     for (let nth = 1; nth <= 4; nth += 1) {
       const clock = new Clock()
+      const issuer = readyMade()
       const store = new MemoryStore(clock)
-      await t.rejects(ensure(killing(store, nth, when), settings, surroundings(clock)), { message: 'killed' })
-      const { ca } = await ensure(store, settings, surroundings(clock))
+      await t.rejects(ensure(killing(store, nth, when), settings, around(clock, issuer)), { message: 'killed' })
+      const { ca } = await ensure(store, settings, around(clock, issuer))
       t.same(store.bundles(), Array(4).fill(ca!.pem), `install killed ${when} write ${nth}`)
     }
   for (const when of ['before', 'after'] as const)
     for (let nth = 1; nth <= 3; nth += 1) {
       const clock = new Clock()
+      const issuer = readyMade()
       const store = new MemoryStore(clock)
       await installed(store, { caAge: 250 * DAY, leafAge: DAY })
-      await ensure(store, settings, surroundings(clock))
+      await ensure(store, settings, around(clock, issuer))
       clock.advance(2 * DAY)
       const seen = watchTrust(store)
-      await t.rejects(ensure(killing(store, nth, when), settings, surroundings(clock)), { message: 'killed' })
-      const { ca } = await ensure(store, settings, surroundings(clock))
+      await t.rejects(ensure(killing(store, nth, when), settings, around(clock, issuer)), { message: 'killed' })
+      const { ca } = await ensure(store, settings, around(clock, issuer))
       t.same(store.bundles(), Array(4).fill(ca!.pem), `drop killed ${when} write ${nth}`)
       t.same(seen.gaps, [])
     }

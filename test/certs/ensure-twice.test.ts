@@ -2,7 +2,7 @@
 import t from 'tap'
 import { ensure } from '../../certs-job/ensure.ts'
 import type { Store } from '../../certs-job/store.ts'
-import { Clock, config, DAY, installed, MemoryStore, surroundings, watchTrust } from './support.ts'
+import { Clock, config, DAY, installed, MemoryStore, readyMade, surroundings, watchTrust } from './support.ts'
 
 const settings = config()
 
@@ -46,18 +46,19 @@ const pausing = (store: Store, nth: number, meanwhile: () => Promise<unknown>): 
 t.test('ensure() held up at any read while another run rotates undoes nothing of it', async (t) => {
   for (let nth = 1; nth <= 8; nth += 1) {
     const clock = new Clock()
+    const around = { ...surroundings(clock), issuer: readyMade() }
     const store = new MemoryStore(clock)
     await installed(store, { caAge: DAY, leafAge: DAY })
     let seen = { gaps: [] as string[], switches: 0 }
     const other = async () => {
       // Somebody wants a new CA at once, which the slow run cannot know.
       store.setSecret('sekisho-ca', {})
-      await ensure(store, settings, surroundings(clock))
+      await ensure(store, settings, around)
       seen = watchTrust(store)
     }
     // Drifted, so that the slow run has something to publish besides.
     store.resetBundles('ValidatingWebhookConfiguration')
-    await ensure(pausing(store, nth, other), settings, surroundings(clock))
+    await ensure(pausing(store, nth, other), settings, around)
     t.same(seen, { gaps: [], switches: 0 }, `held up at read ${nth}`)
   }
 })

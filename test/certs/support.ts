@@ -1,7 +1,7 @@
 /** What the tests of certificates share: a clock, a cluster in memory with real conflicts, and certificates of any age. */
 import { X509Certificate } from 'node:crypto'
 import { issuerOf, readBundle } from '../../certs-job/inspect.ts'
-import { type Issued, issueCa, issueLeaf } from '../../certs-job/issue.ts'
+import { type Issued, type Issuer, issueCa, issueLeaf } from '../../certs-job/issue.ts'
 import { type ConfigurationRead, Conflict, type SecretRead, type Store } from '../../certs-job/store.ts'
 import type { CertState, CertView, ConfigurationKind } from '../../certs-job/view.ts'
 import { type CertsConfig, certsConfig } from '../../src/config/certs.ts'
@@ -123,6 +123,25 @@ const issuedAt = (caFrom: number, leafFrom: number): Promise<{ ca: Issued; leaf:
   }
   if (!issued.has(key)) issued.set(key, make())
   return issued.get(key)!
+}
+
+const pool: Promise<Issued>[] = []
+const leaves = new Map<string, Promise<Issued>>()
+
+/** Real certificates of NOW, the first CA asked for being always the same, and the second another: for tests that make many. */
+export const readyMade = (): Issuer => {
+  let asked = 0
+  return {
+    issueCa: () => {
+      pool[asked] ??= issueCa({ now: NOW, days: 365, backdateMs: 300_000 })
+      return pool[asked++]!
+    },
+    issueLeaf: (ca) => {
+      const made = leaves.get(ca.certPem) ?? issueLeaf(ca, NAMES, { now: NOW, days: 30, backdateMs: 300_000 })
+      leaves.set(ca.certPem, made)
+      return made
+    },
+  }
 }
 
 /** Real certificates as an earlier run would have left them. */
