@@ -36,7 +36,7 @@ t.test(
         .map((path) => path.slice(rootfs.length))
         .filter((path) => !/\.so(\.|$)/.test(path))
         .sort(),
-      ['/usr/local/bin/node'],
+      ['/app/sekisho.mjs', '/usr/local/bin/node'],
     )
     for (const path of ['bin/sh', 'usr/bin/sh', 'usr/bin/apt', 'usr/bin/dpkg', 'app/node_modules'])
       t.notOk(existsSync(join(rootfs, path)), path)
