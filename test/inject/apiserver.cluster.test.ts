@@ -7,7 +7,7 @@ import { validPod } from './arbitrary-pod.ts'
 import { at, type Loose } from './fixtures.ts'
 import { gate, RESTRICTED } from './lab.ts'
 
-const SAMPLE = 440
+const SAMPLE = 520
 
 tap.test('a kube-apiserver takes what inject() makes of random Pods, under Pod Security `restricted`', async (t) => {
   const namespaces = {
