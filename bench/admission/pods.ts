@@ -112,7 +112,7 @@ export const large = (() => {
   }
 })()
 
-export const reviewOf = (object: object): object => ({
+export const reviewOf = (object: object, namespace = 'shop'): object => ({
   kind: 'AdmissionReview',
   apiVersion: 'admission.k8s.io/v1',
   request: {
@@ -121,7 +121,7 @@ export const reviewOf = (object: object): object => ({
     resource: { group: '', version: 'v1', resource: 'pods' },
     requestKind: { group: '', version: 'v1', kind: 'Pod' },
     requestResource: { group: '', version: 'v1', resource: 'pods' },
-    namespace: 'shop',
+    namespace,
     operation: 'CREATE',
     userInfo: {
       username: 'system:serviceaccount:kube-system:replicaset-controller',

@@ -1,7 +1,7 @@
 /**
  * One server of the `admission` benchmark, as a process of its own: `ours` is the webhook with its real reviewers over a
  * namespace of plausible size; `rival` is fastify over the same TLS that parses the body and allows.
- * Speaks with the benchmark by IPC: tells its port, and its CPU time when asked.
+ * Speaks with the benchmark by IPC: tells its port, and its CPU time when asked. The rival can be told a patch to answer with.
  */
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
@@ -70,6 +70,7 @@ const ours = async (): Promise<number> => {
   return (await server.listen()).port
 }
 
+let patch: string | undefined
 const rival = async (): Promise<number> => {
   const file = (name: string) => readFileSync(join(directory, name))
   const app = fastify({
@@ -77,11 +78,11 @@ const rival = async (): Promise<number> => {
     bodyLimit: 7 * 1024 * 1024,
   })
   for (const path of ['/mutate', '/validate']) {
-    app.post<{ Body: { request: { uid: string } } }>(path, async ({ body }) => ({
-      apiVersion: 'admission.k8s.io/v1',
-      kind: 'AdmissionReview',
-      response: { uid: body.request.uid, allowed: true },
-    }))
+    app.post<{ Body: { request: { uid: string } } }>(path, async ({ body }) => {
+      const answer = { uid: body.request.uid, allowed: true }
+      const mutation = patch === undefined || path === '/validate' ? {} : { patch, patchType: 'JSONPatch' }
+      return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { ...answer, ...mutation } }
+    })
   }
   await app.listen({ host: '127.0.0.1', port: 0 })
   return (app.server.address() as AddressInfo).port
@@ -89,7 +90,8 @@ const rival = async (): Promise<number> => {
 
 const port = await (which === 'ours' ? ours() : rival())
 process.send!({ port })
-process.on('message', () => {
+process.on('message', (message) => {
+  if (typeof message === 'object' && message !== null && 'patch' in message) patch = String(message.patch)
   const { user, system } = process.cpuUsage()
   process.send!({ cpuSeconds: (user + system) / 1e6 })
 })
