@@ -43,6 +43,11 @@ export const COMMANDS: readonly Entry[] = [
     load: () => import('./commands/certs.ts'),
   },
   {
+    word: 'rules',
+    sentence: 'look at the rules of the WAF',
+    load: () => import('./commands/rules.ts'),
+  },
+  {
     word: 'config',
     sentence: 'check and explain a configuration file',
     load: () => import('./commands/config-check.ts'),

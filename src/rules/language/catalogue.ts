@@ -4,6 +4,7 @@
  */
 import type { Action, ActionNode, Node, Position, RuleFile, RuleNode } from './nodes.ts'
 import { PHASES } from './tables/actions.ts'
+import { own } from './tables/lookup.ts'
 import { actionsOf, isChain } from './values.ts'
 
 export interface CatalogueRule {
@@ -37,7 +38,7 @@ const entry = (nodes: readonly (RuleNode | ActionNode)[]): CatalogueRule => {
   return {
     id: Number(first ?? 0),
     at: nodes[0]!.at,
-    phase: phase === undefined ? 2 : (PHASES[phase] ?? 0),
+    phase: phase === undefined ? 2 : (own(PHASES, phase) ?? 0),
     message: values(nodes, 'msg').at(-1),
     tags: [...new Set(values(nodes, 'tag'))],
     nodes,

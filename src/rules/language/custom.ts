@@ -24,7 +24,11 @@ import type { CheckedFile, Context } from './checks/context.ts'
 import type { Action, ActionNode, Node, RuleNode } from './nodes.ts'
 import { type Problem, problem } from './problem.ts'
 import { shown } from './scanner.ts'
+import { ACTIONS as ACTION_TABLE } from './tables/actions.ts'
+import { own } from './tables/lookup.ts'
 import { OPERATORS } from './tables/operators.ts'
+import { TRANSFORMATIONS } from './tables/transformations.ts'
+import { VARIABLES } from './tables/variables.ts'
 import { actionsOf, ctlOf, macrosOf, setVarOf } from './values.ts'
 
 const GAP = String.raw`(?:[ \t]*\\\n[ \t]*|[ \t]+)`
@@ -41,6 +45,18 @@ const WRITTEN = {
 } as const
 
 const allowed = (list: readonly string[], name: string): boolean => list.includes(name)
+/** What does not exist is told as that, and not told again as not allowed. */
+const forbidden = (list: readonly string[], table: Readonly<Record<string, unknown>>, name: string): boolean =>
+  !allowed(list, name) && Object.hasOwn(table, name)
+
+/** Nothing but blanks before it on its first line and behind it on its last. */
+function alone(text: string, { from, to }: Node): boolean {
+  const begin = text.lastIndexOf('\n', from - 1) + 1
+  const end = text.indexOf('\n', to)
+  return from === 0 || text.slice(begin, from).trim() === ''
+    ? text.slice(to, end === -1 ? undefined : end).trim() === ''
+    : false
+}
 
 /** Bytes that a person does not see. */
 function* judgeBytes({ name, text }: CheckedFile): Generator<Problem> {
@@ -71,11 +87,7 @@ function* judgeNode(file: CheckedFile, node: Node): Generator<Problem> {
     case 'marker':
       if (!FORMS[node.kind].test(file.text.slice(node.from, node.to)))
         yield problem('Form', node.at, `a rule of your own is written ${WRITTEN[node.kind]}`)
-      if (
-        !/^[ \t]*(?:\n|$)/.test(file.text.slice(node.to, node.to + 200)) ||
-        !/(?:^|\n)[ \t]*$/.test(file.text.slice(0, node.from))
-      )
-        yield problem('Form', node.at, 'a rule of your own stands alone on its lines')
+      if (!alone(file.text, node)) yield problem('Form', node.at, 'a rule of your own stands alone on its lines')
       if (node.kind === 'marker' && !ALLOWED_MARKER.test(node.label))
         yield problem(
           'MarkerNotAllowed',
@@ -96,12 +108,12 @@ function* judgeNode(file: CheckedFile, node: Node): Generator<Problem> {
 
 function* judgeRule({ variables, operator }: RuleNode): Generator<Problem> {
   for (const { at, name } of variables)
-    if (!allowed(ALLOWED_VARIABLES, name))
+    if (forbidden(ALLOWED_VARIABLES, VARIABLES, name))
       yield problem('VariableNotAllowed', at, `variable "${shown(name)}" is not allowed here`)
   const { at, name, argument } = operator
-  if (!allowed(ALLOWED_OPERATORS, name))
+  if (forbidden(ALLOWED_OPERATORS, OPERATORS, name))
     yield problem('OperatorNotAllowed', at, `operator "@${shown(name)}" is not allowed here`)
-  const kind = OPERATORS[name]?.argument
+  const kind = own(OPERATORS, name)?.argument
   if ((kind === 'regex' || kind === 'words') && argument.includes('%{'))
     yield problem('MacroNotAllowed', at, `a macro in @${name} is not allowed: use @streq, @contains or @within`)
 }
@@ -183,6 +195,7 @@ function* judgeAction(action: Action, first: RuleNode | ActionNode, chained: boo
     return
   }
   if (!allowed(ALLOWED_ACTIONS, name)) {
+    if (!Object.hasOwn(ACTION_TABLE, name)) return
     yield problem('ActionNotAllowed', at, `action "${shown(name)}" is not allowed here`)
     return
   }
@@ -192,7 +205,7 @@ function* judgeAction(action: Action, first: RuleNode | ActionNode, chained: boo
   }
   yield* judgeMacros(action)
   if (name === 'ctl') yield* judgeCtl(action, first)
-  if (name === 't' && !allowed(ALLOWED_TRANSFORMATIONS, value))
+  if (name === 't' && forbidden(ALLOWED_TRANSFORMATIONS, TRANSFORMATIONS, value))
     yield problem('TransformationNotAllowed', at, `transformation "${shown(value)}" is not allowed here`)
   if (name === 'setvar') {
     const { collection, name: variable } = setVarOf(action)
@@ -226,11 +239,13 @@ function* judgeChain(chain: readonly (RuleNode | ActionNode)[]): Generator<Probl
 
 /** `skipAfter` only to a marker of the same file, so that no other file changes where it lands. */
 function* judgeSkips({ nodes }: CheckedFile): Generator<Problem> {
+  const last = new Map<string, number>()
+  for (const [index, node] of nodes.entries()) if (node.kind === 'marker') last.set(node.label, index)
   for (const [index, node] of nodes.entries())
     for (const { at, value = '' } of 'actions' in node ? actionsOf(node, 'skipAfter') : []) {
       if (!ALLOWED_MARKER.test(value))
         yield problem('MarkerNotAllowed', at, `skipAfter:${shown(value)}: only to a marker of your own, CUSTOM-NAME`)
-      else if (!nodes.slice(index + 1).some((later) => later.kind === 'marker' && later.label === value))
+      else if ((last.get(value) ?? -1) < index)
         yield problem(
           'MarkerNotAllowed',
           at,

@@ -9,7 +9,7 @@ import { nearest } from '../../config/nearest.ts'
 import type { Action } from './nodes.ts'
 import { hint, type Scanner, shown } from './scanner.ts'
 import { ACTIONS, type ActionValue, PHASES, SEVERITIES } from './tables/actions.ts'
-import { canonical } from './tables/directives.ts'
+import { canonical } from './tables/lookup.ts'
 import { WRITABLE } from './tables/variables.ts'
 
 export const actionName = canonical(ACTIONS)
@@ -123,34 +123,36 @@ export function parseActions(scanner: Scanner): Action[] {
   const open = scanner.offset
   if (scanner.take(/"[ \t]*(?:\\\r?\n[ \t]*)?/y) === undefined) return bareAction(scanner)
   const found: Action[] = []
-  for (;;) {
-    const one = action(scanner)
-    if (one !== undefined) found.push(one)
-    const blanks = scanner.take(BLANKS) ?? ''
-    if (scanner.take(/,/y) !== undefined) {
-      scanner.take(BLANKS)
-      continue
-    }
-    if (scanner.next === '"') {
-      if (/[ \t]$/.test(blanks) && !blanks.includes('\n'))
-        scanner.complain(
-          'BadActions',
-          scanner.offset,
-          'a space before the double quote that ends the actions: the engine expects an action',
-        )
-      scanner.offset++
-      return found
-    }
+  const ends = (): void => {
     if (scanner.ended || /[\r\n]/.test(scanner.next))
       scanner.fail(
         'BadActions',
         open,
         'the double quote that begins the actions does not end: a line that goes on ends in a backslash',
       )
-    const rest = skip(scanner)
-    if (rest === '')
+  }
+  for (;;) {
+    ends()
+    const one = action(scanner)
+    if (one !== undefined) found.push(one)
+    const blanks = scanner.take(BLANKS) ?? ''
+    ends()
+    if (!/[,"]/.test(scanner.next)) {
+      const from = scanner.offset
+      const rest = skip(scanner)
+      if (rest === '') scanner.fail('BadActions', from, `'${shown(scanner.next)}' cannot stand among the actions`)
+      scanner.complain('BadActions', from, `a comma is expected before '${shown(rest)}'`)
+      ends()
+    } else if (scanner.next === '"' && /[ \t]$/.test(blanks) && !blanks.includes('\n'))
+      scanner.complain(
+        'BadActions',
+        scanner.offset,
+        'a space before the double quote that ends the actions: the engine expects an action',
+      )
+    if (scanner.take(/"/y) !== undefined) return found
+    if (scanner.take(/,/y) === undefined)
       scanner.fail('BadActions', scanner.offset, `'${shown(scanner.next)}' cannot stand among the actions`)
-    scanner.complain('BadActions', scanner.offset - rest.length, `a comma is expected before '${shown(rest)}'`)
+    scanner.take(BLANKS)
   }
 }
 

@@ -31,7 +31,9 @@ function quotedOperator(scanner: Scanner): Operator {
   const negated = scanner.take(/![ \t]*/y) !== undefined
   const from = scanner.offset
   const end = quoteEnd(scanner.text, from)
-  if (end === -1) scanner.fail('BadOperator', open, 'the double quote that begins the operator does not end')
+  // The engine would read on over the line's end; a person who does not see that has lost a quote.
+  if (end === -1 || scanner.text.slice(from, end).includes('\n'))
+    scanner.fail('BadOperator', open, 'the double quote that begins the operator does not end on its line')
   const text = scanner.text.slice(from, end)
   scanner.offset = end + 1
   const implicit = !text.startsWith('@')

@@ -162,8 +162,11 @@ function directive(scanner: Scanner): Node {
   return form === undefined ? parseSetting(scanner, place, name) : form(scanner, place, name)
 }
 
-/** To the end of the line, and of those that are joined to it. */
-const skipLine = (scanner: Scanner): void => void scanner.take(/(?:[^\\\n]|\\(?!\r?\n)|\\\r?\n)*/y)
+/** To the end of the line, of those joined to it, and of those after it that look like the rest of a rule: the mistake is told once. */
+function skipLine(scanner: Scanner): void {
+  do scanner.take(/(?:[^\\\n]|\\(?!\r?\n)|\\\r?\n)*/y)
+  while (scanner.take(/\n(?![ \t]*(?:Sec[A-Z]|Include|#|\r?\n|$))/y) !== undefined)
+}
 
 /** Reads a file. `file` is the name that problems and places bear. */
 export function parse(text: string, file: string): Parsed {

@@ -46,6 +46,7 @@ export function macrosOf(value: string): Macro[] {
     if (backslashes % 2 === 1 && backslashes < at) continue
     const end = value.indexOf('}', at)
     found.push({ text: end === -1 ? undefined : value.slice(at + 2, end), offset: at })
+    if (end === -1) break
   }
   return found
 }

@@ -6,7 +6,7 @@ import { type Problem, problem } from '../problem.ts'
 import { hint, shown } from '../scanner.ts'
 import { ACTIONS, PHASES } from '../tables/actions.ts'
 import { CTL } from '../tables/ctl.ts'
-import { canonical } from '../tables/directives.ts'
+import { canonical, own } from '../tables/lookup.ts'
 import { TRANSFORMATIONS } from '../tables/transformations.ts'
 import { ctlOf } from '../values.ts'
 import type { Check } from './context.ts'
@@ -17,7 +17,7 @@ const transformationName = canonical(TRANSFORMATIONS)
 const ctlName = canonical(CTL)
 
 function* judgeTransformation({ at, value = '' }: Action): Generator<Problem> {
-  const support = TRANSFORMATIONS[value]
+  const support = own(TRANSFORMATIONS, value)
   if (support === undefined)
     yield problem(
       'UnknownTransformation',
@@ -30,7 +30,7 @@ function* judgeTransformation({ at, value = '' }: Action): Generator<Problem> {
 
 function* judgeCtl(action: Action): Generator<Problem> {
   const { option, value } = ctlOf(action)
-  const known = CTL[option]
+  const known = own(CTL, option)
   if (known === undefined)
     yield problem(
       'UnknownCtl',
@@ -73,13 +73,13 @@ function* judgePhase(phases: readonly Action[]): Generator<Problem> {
   const [first, second] = phases
   if (second) yield problem('BadPhase', second.at, 'a second phase')
   if (first === undefined) return
-  if (PHASES[(first.value ?? '').toLowerCase()] === undefined)
+  if (own(PHASES, (first.value ?? '').toLowerCase()) === undefined)
     yield problem('BadPhase', first.at, `phase '${shown(first.value ?? '')}' must be 1 to 5`)
 }
 
 /** Names are told in their one spelling, though the engine ignores case: other engines do not. */
 function* judgeSpelling({ at, name }: Action): Generator<Problem> {
-  if (ACTIONS[name] === undefined)
+  if (own(ACTIONS, name) === undefined)
     yield problem('UnknownAction', at, `unknown action "${shown(name)}"${hint(actionName(name))}`)
 }
 

@@ -3,6 +3,7 @@ import { nearest } from '../../../config/nearest.ts'
 import type { Position } from '../nodes.ts'
 import { type Problem, problem } from '../problem.ts'
 import { hint, shown } from '../scanner.ts'
+import { own } from '../tables/lookup.ts'
 import { VARIABLES } from '../tables/variables.ts'
 import { macrosOf } from '../values.ts'
 import { variableName } from './variables.ts'
@@ -15,7 +16,7 @@ export function* judgeMacros(value: string, at: Position): Generator<Problem> {
     }
     const [, name, , part] = /^([A-Za-z_]+)(?:([:.])([^"|,\n \t}]+))?$/.exec(text) ?? []
     const known = name === undefined ? undefined : variableName(name)
-    const kind = known === undefined ? undefined : VARIABLES[known]
+    const kind = known === undefined ? undefined : own(VARIABLES, known)
     if (kind === undefined || kind === 'no' || (kind === 'single' && part !== undefined))
       yield problem(
         'BadMacro',

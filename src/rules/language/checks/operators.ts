@@ -4,6 +4,7 @@ import type { Operator } from '../nodes.ts'
 import { brokenRegex } from '../pcre/compile.ts'
 import { type Problem, problem } from '../problem.ts'
 import { hint, shown } from '../scanner.ts'
+import { own } from '../tables/lookup.ts'
 import { type Argument, OPERATORS } from '../tables/operators.ts'
 import { macrosOf } from '../values.ts'
 import type { Check, Context } from './context.ts'
@@ -45,7 +46,7 @@ const WANTED: Readonly<Record<Argument, (argument: string) => string | undefined
 
 export function* judgeOperator(operator: Operator, dataFiles: Context['dataFiles']): Generator<Problem> {
   const { at, name, argument, implicit } = operator
-  const known = OPERATORS[name]
+  const known = own(OPERATORS, name)
   if (known === undefined) {
     yield problem('UnknownOperator', at, `unknown operator "@${shown(name)}"${hint(meant(name))}`)
     return
@@ -87,7 +88,7 @@ function* missingData({ at, name, argument }: Operator, dataFiles: Context['data
     yield problem(
       'MissingData',
       at,
-      `the file ${shown(file)} of @${name} is not there${hint(nearest(file, [...dataFiles]))}`,
+      `the file ${shown(file)} of @${name} is not there${hint(nearest(file, [...dataFiles].slice(0, 200)))}`,
     )
 }
 

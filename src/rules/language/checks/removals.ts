@@ -1,25 +1,24 @@
 /** Rules that are to be removed or changed, and do not exist. The engine takes any id, tag or message in silence. */
-import { nearest } from '../../../config/nearest.ts'
 import type { Action, Node, Position } from '../nodes.ts'
 import { type Problem, problem } from '../problem.ts'
-import { hint, shown } from '../scanner.ts'
+import { shown } from '../scanner.ts'
 import { actionsOf, ctlOf, idRanges } from '../values.ts'
 import { actionsIn } from './actions.ts'
 import type { Check, Context } from './context.ts'
+import { hints } from './hints.ts'
 
 interface Known {
   readonly ids: readonly number[]
   readonly tags: ReadonlySet<string>
   readonly messages: ReadonlySet<string>
+  readonly near: { readonly Tag: (word: string) => string; readonly Msg: (word: string) => string }
 }
 
 const knownIn = ({ catalogue, besides }: Context): Known => {
   const rules = [...catalogue.rules, ...(besides?.rules ?? [])]
-  return {
-    ids: rules.map(({ id }) => id),
-    tags: new Set(rules.flatMap(({ tags }) => tags)),
-    messages: new Set(rules.flatMap(({ message }) => (message === undefined ? [] : [message]))),
-  }
+  const tags = new Set(rules.flatMap(({ tags }) => tags))
+  const messages = new Set(rules.flatMap(({ message }) => (message === undefined ? [] : [message])))
+  return { ids: rules.map(({ id }) => id), tags, messages, near: { Tag: hints(tags), Msg: hints(messages) } }
 }
 
 function* judgeSubject(known: Known, by: 'Id' | 'Msg' | 'Tag', subject: string, at: Position): Generator<Problem> {
@@ -34,11 +33,7 @@ function* judgeSubject(known: Known, by: 'Id' | 'Msg' | 'Tag', subject: string, 
   const names = by === 'Tag' ? known.tags : known.messages
   if (names.has(subject)) return
   const word = by === 'Tag' ? 'tag' : 'message'
-  yield problem(
-    'RemovesNothing',
-    at,
-    `no rule has the ${word} "${shown(subject)}"${hint(nearest(subject, [...names]))}`,
-  )
+  yield problem('RemovesNothing', at, `no rule has the ${word} "${shown(subject)}"${known.near[by](subject)}`)
 }
 
 function* judgeCtl(known: Known, action: Action): Generator<Problem> {

@@ -1,10 +1,10 @@
 /** `skipAfter` to a marker that does not come later: the engine skips all the rest of the phase. */
-import { nearest } from '../../../config/nearest.ts'
 import { problem } from '../problem.ts'
-import { hint, shown } from '../scanner.ts'
+import { shown } from '../scanner.ts'
 import { actionsOf } from '../values.ts'
 import { actionsIn } from './actions.ts'
 import type { Check } from './context.ts'
+import { hints } from './hints.ts'
 
 export const checkSkips: Check = ({ files }) => {
   /** The last place of each marker: file and node, in the order of loading. */
@@ -15,6 +15,7 @@ export const checkSkips: Check = ({ files }) => {
       place++
       if (node.kind === 'marker') last.set(node.label, place)
     }
+  const near = hints(last.keys())
   place = 0
   return files.flatMap(({ nodes }) =>
     nodes.flatMap((node) => {
@@ -24,9 +25,7 @@ export const checkSkips: Check = ({ files }) => {
         const marker = last.get(value)
         if (marker !== undefined && marker > here) return []
         const why =
-          marker === undefined
-            ? `there is no SecMarker of that name${hint(nearest(value, [...last.keys()]))}`
-            : 'its SecMarker must come later'
+          marker === undefined ? `there is no SecMarker of that name${near(value)}` : 'its SecMarker must come later'
         return [problem('SkipNowhere', at, `skipAfter:${shown(value)}: ${why}`)]
       })
     }),

@@ -4,7 +4,7 @@ import type { Variable } from '../nodes.ts'
 import { brokenRegex } from '../pcre/compile.ts'
 import { type Problem, problem } from '../problem.ts'
 import { hint, shown } from '../scanner.ts'
-import { canonical } from '../tables/directives.ts'
+import { canonical, own } from '../tables/lookup.ts'
 import { VARIABLES } from '../tables/variables.ts'
 import type { Check } from './context.ts'
 
@@ -12,7 +12,7 @@ const NAMES = Object.keys(VARIABLES)
 export const variableName = canonical(VARIABLES)
 
 export function* judgeVariable({ at, name, selector }: Variable): Generator<Problem> {
-  const kind = VARIABLES[name]
+  const kind = own(VARIABLES, name)
   if (kind === undefined) {
     yield problem(
       'UnknownVariable',

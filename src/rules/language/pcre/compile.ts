@@ -71,6 +71,7 @@ class Compiler {
   #mostGroups = 0
   #depth = 0
   readonly #names = new Map<string, number>()
+  readonly #nameOf = new Map<number, string>()
   readonly #references: { to: GroupRef; offset: number }[] = []
   readonly #widths = new Map<number, Part>()
 
@@ -305,10 +306,11 @@ class Compiler {
       const known = this.#names.get(name)
       if (known !== undefined && known !== number && !options.duplicateNames)
         this.#reader.fail('two named subpatterns have the same name (PCRE2_DUPNAMES not set)')
-      const other = [...this.#names].find(([, taken]) => taken === number)?.[0]
+      const other = this.#nameOf.get(number)
       if (other !== undefined && other !== name)
         this.#reader.fail('different names for subpatterns of the same number are not allowed')
       this.#names.set(name, known ?? number)
+      this.#nameOf.set(number, name)
     }
     const part = this.#inside(options, 'ordinary', openedAt)
     const before = this.#widths.get(number)
@@ -425,7 +427,7 @@ class Compiler {
     const reader = this.#reader
     reader.offset++
     const name = reader.take(/[A-Za-z_]*/y)![0]
-    const kind = /^[a-z_]+$/.test(name) ? ALPHA[name] : undefined
+    const kind = Object.hasOwn(ALPHA, name) ? ALPHA[name] : undefined
     if (kind !== undefined) {
       if (!reader.skip(':')) reader.fail('(*VERB) not recognized or malformed')
       if (kind !== '>') return this.#assertion(options, kind, openedAt)

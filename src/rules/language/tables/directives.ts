@@ -2,6 +2,8 @@
  * The directives of the rule language: what value each takes, and whether libmodsecurity 3.0.16 loads it.
  * `rule`: has a form of its own (parse.ts). `line`: all up to the end of the line. `quoted`: must stand in double quotes.
  */
+import { canonical } from './lookup.ts'
+
 export type ValueKind = 'rule' | 'keyword' | 'number' | 'path' | 'word' | 'parts' | 'line' | 'quoted' | 'bare'
 
 export interface Directive {
@@ -102,12 +104,6 @@ export const DIRECTIVES: Readonly<Record<string, Directive>> = {
   SecWebAppId: takes('line'),
   SecWriteStateLimit: refused('line'),
   SecXmlExternalEntity: one('On', 'Off'),
-}
-
-/** The engine ignores case in names; this is the one spelling that the rest of the program knows. */
-export const canonical = <T>(table: Readonly<Record<string, T>>): ((name: string) => string | undefined) => {
-  const names = new Map(Object.keys(table).map((name) => [name.toLowerCase(), name]))
-  return (name) => names.get(name.toLowerCase())
 }
 
 export const directiveName = canonical(DIRECTIVES)

@@ -1,0 +1,61 @@
+/**
+ * `sekisho rules lint FILE…`: what is wrong with rules, a line each, `file:line: message`.
+ * Without a cluster and without the engine, which takes most of it in silence.
+ */
+import { type Command, Option } from 'commander'
+import { catalogue } from '../rules/language/catalogue.ts'
+import { type Kind, lint } from '../rules/language/lint.ts'
+import { parse } from '../rules/language/parse.ts'
+import { asLine } from '../rules/language/problem.ts'
+import { EXIT, Exit, examples, type Io } from './command.ts'
+import { readRuleFiles } from './rule-files.ts'
+
+interface Options {
+  readonly kind: Kind
+  readonly release?: string
+  readonly output: 'text' | 'json'
+}
+
+const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`
+
+async function run(paths: readonly string[], options: Options, io: Io): Promise<void> {
+  const { files, data } = await readRuleFiles(paths, io)
+  const release = options.release === undefined ? undefined : await readRuleFiles([options.release], io)
+  const besides =
+    release && catalogue(release.files.map(({ name, text }) => ({ name, nodes: parse(text, name).nodes })))
+  const { problems, catalogue: found } = lint({
+    kind: options.kind,
+    files,
+    ...(besides === undefined ? {} : { besides }),
+    // What comes from stdin or a ConfigMap has no folder beside it.
+    ...(data.length === 0 ? {} : { dataFiles: [...data, ...(release?.data ?? [])] }),
+  })
+  if (options.output === 'json') io.stdout.write(`${JSON.stringify(problems)}\n`)
+  else if (problems.length > 0) io.stdout.write(problems.map((problem) => `${asLine(problem)}\n`).join(''))
+  else io.stdout.write(`${count(files.length, 'file')}, ${count(found.rules.length, 'rule')}: nothing is wrong\n`)
+  if (problems.length > 0) throw new Exit(EXIT.refused)
+}
+
+export const registerLint = (rules: Command, io: Io): void => {
+  rules
+    .command('lint')
+    .description('say what is wrong with rules, without a cluster')
+    .argument('<file...>', 'rule files, folders of them, or ConfigMaps in YAML; - is stdin')
+    .addOption(
+      new Option('-k, --kind <kind>', 'a namespace’s own rules, held to the allow-list, or a rule set as released')
+        .choices(['custom', 'release'])
+        .default('custom'),
+    )
+    .option('-r, --release <folder>', 'the release that the rules run with: what exclusions name must be in it')
+    .addOption(new Option('-o, --output <format>', '`json` for machines').choices(['text', 'json']).default('text'))
+    .addHelpText(
+      'after',
+      `${examples(
+        'sekisho rules lint rules.conf',
+        'sekisho rules lint configmap.yaml --release coreruleset-4.25.0',
+        'sekisho rules lint --kind release coreruleset-4.25.0',
+      )}
+Exit codes: 0 nothing is wrong, 1 something is, 2 not tried.\n`,
+    )
+    .action((paths: string[], options: Options) => run(paths, options, io))
+}
