@@ -24,8 +24,9 @@ export interface ConfigMapOptions {
   readonly reader: ConfigMapReader
 }
 
-/** Rule files by their names alone; the CRS keeps them in rules/. */
-const placed = (key: string) => (/\.(conf|data)$/.test(key) ? `rules/${key}` : key)
+/** Rule files by their names alone: the CRS keeps plugins, which are named so, in plugins/, and all else in rules/. */
+const placed = (key: string) =>
+  /-(config|before|after)\.conf$/.test(key) ? `plugins/${key}` : /\.(conf|data)$/.test(key) ? `rules/${key}` : key
 
 export const configMap = ({ namespace, name, reader }: ConfigMapOptions, demands: Demands): RuleSource =>
   ruleSource(demands.layout.kind, demands.source, async (context) => {

@@ -12,6 +12,6 @@ export const faultOf = (cause: unknown, stage: string, shown: string): Refusal =
   const as = (refusal: RefusalCode) => new Refusal(refusal, because, { cause })
   if (name === 'TimeoutError' || TIMEOUTS.includes(code)) return as('TimedOut')
   if (TLS.test(code)) return as('TlsRefused')
-  if (code.startsWith('HPE_')) return as('UpstreamFault')
+  if (name === 'HTTPParserError' || code.startsWith('HPE_')) return as('UpstreamFault')
   return as(stage === 'connecting' ? 'Unreachable' : 'ConnectionCut')
 }

@@ -22,14 +22,21 @@ export const trustedKeys = async (armoured: string, fingerprints: readonly strin
   const wanted = new Set(fingerprints.map(plainFingerprint))
   if (armoured.trim() === '')
     throw new Refusal('NoKey', `No key is given; wanted ${[...wanted].map(shownFingerprint).join(' or ')}.`)
+  // One block after the other, as `cat` makes it; the library would read the first alone.
+  const blocks = armoured.match(/-----BEGIN PGP PUBLIC KEY BLOCK-----.*?-----END PGP PUBLIC KEY BLOCK-----/gs)
+  if (!blocks) throw new Refusal('NoKey', 'The text given is not an armoured OpenPGP public key.')
   let keys: Key[]
   try {
-    keys = await readKeys({ armoredKeys: armoured })
+    keys = (await Promise.all(blocks.map((block) => readKeys({ armoredKeys: block })))).flat()
   } catch (cause) {
-    throw new Refusal('NoKey', `The key is not armoured OpenPGP text: ${quoted((cause as Error).message)}.`, { cause })
+    throw new Refusal(
+      'NoKey',
+      `The text given is not an armoured OpenPGP public key: ${quoted((cause as Error).message)}.`,
+      { cause },
+    )
   }
   const trusted = keys.filter((key) => wanted.has(plainFingerprint(key.getFingerprint())))
-  if (trusted.length > 0) return trusted.map((key) => key.toPublic())
+  if (trusted.length > 0) return trusted
   const found = keys.map((key) => shownFingerprint(key.getFingerprint())).join(', ')
   throw new Refusal(
     'NoKey',

@@ -202,7 +202,7 @@ const WRONG: Record<string, Wrong> = {
   },
   'a key file that is none': {
     reason: 'NoKey',
-    detail: /not armoured/,
+    detail: /not an armoured/,
     spoil: (world) => void world.files.set('/keys.asc', 'hello'),
   },
   'a changed archive': {
