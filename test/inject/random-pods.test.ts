@@ -13,6 +13,7 @@ import { namespaceLabels, wildPod } from './arbitrary-pod.ts'
 import { inputOf, type Loose, namespaceWith, settingsWith } from './fixtures.ts'
 
 const RUNS = 10_000
+const TAMPER_RUNS = 4_000
 const arbitraryInput: fc.Arbitrary<InjectInput> = fc
   .record({
     pod: wildPod,
@@ -248,7 +249,7 @@ tap.test('verifyPod() refuses an injected Pod that was changed afterwards, whate
       tried.set(name, (tried.get(name) ?? 0) + 1)
       return verifyPod({ ...input, pod: result }).verdict === 'deny'
     }),
-    { numRuns: RUNS },
+    { numRuns: TAMPER_RUNS },
   )
-  for (const name of names) t.ok(tried.get(name)! >= 10, `${name}: ${tried.get(name)} times`)
+  for (const name of names) t.ok(tried.get(name)! >= 5, `${name}: ${tried.get(name)} times`)
 })
