@@ -52,6 +52,9 @@ export interface WebhookServer {
 /** The API server gives no webhook longer than 30 s; whoever still holds a connection then is not it. */
 const LONGEST_REVIEW_MS = 31_000
 
+/** Thrown by us before a review reaches `handle`. */
+const BEFORE_HANDLE: ReadonlySet<string> = new Set(['UnknownPath'])
+
 const STATUS_OF_FASTIFY: Readonly<Record<string, keyof typeof ADMISSION_ERRORS>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'BodyTooLarge',
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'BadContentType',
@@ -89,8 +92,8 @@ export const createServer = (options: ServerOptions): WebhookServer => {
   }
   const refuse = (error: unknown, reply: FastifyReply) => {
     const failure = asAnswer(error)
-    if (!(error instanceof AdmissionError)) {
-      // What `handle` threw is counted and logged there.
+    // What `handle` threw is counted and logged there.
+    if (!(error instanceof AdmissionError) || BEFORE_HANDLE.has(error.code)) {
       metrics.failed(failure.code)
       const fields = { 'error.type': failure.code, 'error.message': failure.message }
       if (failure.status >= 500) log.error({ ...fields, err: error }, 'request failed')

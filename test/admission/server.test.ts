@@ -87,6 +87,12 @@ const malformed: [
     raw.replace('"labels":{', '"labels":{"constructor":{"prototype":{"x":1}},'),
     'BadJson',
   ],
+  ['a __proto__ key deep inside', `{"a":${deep(50, '{"__proto__":{"allowed":true}}')}}`, 'BadJson'],
+  [
+    'a constructor with an escaped prototype',
+    raw.replace('"labels":{', '"labels":{"constructor":{"\\u0070rototype":{"x":1}},'),
+    'BadJson',
+  ],
   ['v1beta1', raw.replace('admission.k8s.io/v1', 'admission.k8s.io/v1beta1'), 'UnsupportedVersion'],
   [
     'a huge list in the wrong place',
