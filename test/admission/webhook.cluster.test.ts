@@ -110,8 +110,10 @@ t.test('sekisho webhook behind a real API server', async (t) => {
   await t.test('sekisho webhook injects a Pod that is made through the API server', async (t) => {
     await until('the API server knows the configurations', async () => (await create(cluster)) === undefined)
     t.equal(await create(cluster), undefined)
-    const line = [...a.lines, ...b.lines].find((one) => one['msg'] === 'reviewed')
-    t.match(line, {
+    const reviewed = () => [...a.lines, ...b.lines].find((one) => one['msg'] === 'reviewed')
+    // Lines are written after the answers, several at once.
+    await until('the review is logged', () => reviewed() !== undefined)
+    t.match(reviewed(), {
       'k8s.namespace.name': 'shop',
       'k8s.pod.name': /^web-/,
       'sekisho.reason': 'Injected',
