@@ -64,11 +64,14 @@ function numberProbes(patch: PatchWriter, pod: WellFormed, captures: readonly Ca
   for (const [key, ports] of moved) {
     const [list, index] = key.split('/') as [ListKey, string]
     const container = pod.spec[list]?.[Number(index)]
-    for (const way of ACTIONS)
+    for (const way of ACTIONS) {
+      const holder = at(container, way) as Record<string, { port?: unknown } | null> | null | undefined
+      if (holder === undefined || holder === null) continue
       for (const action of ['httpGet', 'tcpSocket']) {
-        const number = ports.get(at(container, [...way, action, 'port']) as string)
+        const number = ports.get(holder[action]?.port as string)
         if (number !== undefined) patch.replace(['spec', list, Number(index), ...way, action, 'port'], number)
       }
+    }
   }
 }
 
