@@ -3,21 +3,26 @@
  * by an earlier version, or under other settings, can still be changed as Kubernetes allows. What must not change is what protects it.
  */
 import type { Container, Pod, PodSpec } from '../api/kube.ts'
-import { KEY_PREFIX, LABEL, TAINT_IDS_NOT_READY } from '../api/names.ts'
+import { ANNOTATION, KEY_PREFIX, LABEL, TAINT_IDS_NOT_READY } from '../api/names.ts'
 import { allow, deny, type Verdict } from '../api/verdict.ts'
-import type { NamespaceView } from '../api/views.ts'
+import type { NamespaceView, NetworkPolicyView, ServiceView } from '../api/views.ts'
 import { type Toleration, tolerates } from '../guard/tolerations.ts'
 import { refusal } from '../guard/wording.ts'
 import { isReserved } from './entries.ts'
 import { equal } from './equal.ts'
-import { type Note, note, sentence, wordsOf } from './note.ts'
+import { type Note, note, sentence, warningOf, wordsOf } from './note.ts'
+import { networkRounds } from './rounds.ts'
 import { readPod } from './shape.ts'
+import { readStatus } from './status.ts'
 import { podSubject } from './subject.ts'
 
 export interface PodUpdate {
   readonly pod: Pod
   readonly old: Pod
   readonly namespace: NamespaceView
+  /** All of the namespace. */
+  readonly services: readonly ServiceView[]
+  readonly networkPolicies: readonly NetworkPolicyView[]
 }
 
 const TAINT = { key: TAINT_IDS_NOT_READY, effect: 'NoSchedule' } as const
@@ -77,8 +82,24 @@ function tolerationAdded(pod: Pod, old: Pod, namespace: NamespaceView): Note | u
   return added && note('TolerationAdded', { toleration: JSON.stringify(added) })
 }
 
+/** Services and NetworkPolicies that were there first and select the Pod by its new labels alone: made with such labels, it was refused. */
+function roundsOpened({ pod, old, services, networkPolicies }: PodUpdate): {
+  blocks: boolean
+  rounds: readonly Note[]
+} {
+  const [now, before] = [pod.metadata?.labels ?? {}, old.metadata?.labels ?? {}]
+  const status = readStatus(old.metadata?.annotations?.[ANNOTATION.status])
+  if (status === undefined || equal(now, before)) return { blocks: false, rounds: [] }
+  const there = networkRounds(before, services, networkPolicies, status.ports)
+  const rounds = networkRounds(now, services, networkPolicies, status.ports).filter(
+    (it) => !there.some((earlier) => equal(earlier, it)),
+  )
+  return { blocks: status.mode === 'block', rounds }
+}
+
 /** Judges a change of a Pod that exists. */
-export function judgePodUpdate({ pod, old, namespace }: PodUpdate): Verdict {
+export function judgePodUpdate(update: PodUpdate): Verdict {
+  const { pod, old, namespace } = update
   const subject = podSubject(pod, namespace.name)
   const fault = [pod, old].map(readPod).find((it) => 'fault' in it)
   const found =
@@ -87,6 +108,14 @@ export function judgePodUpdate({ pod, old, namespace }: PodUpdate): Verdict {
     sidecarChange(pod, old) ??
     ephemeralTouch(pod, old) ??
     tolerationAdded(pod, old, namespace)
-  if (found === undefined) return allow('NotConcerned', sentence(note('NotConcerned')))
-  return deny(found.code, refusal(wordsOf(found, subject, subject.refused)))
+  if (found !== undefined) return deny(found.code, refusal(wordsOf(found, subject, subject.refused)))
+  const { blocks, rounds } = roundsOpened(update)
+  const [first] = rounds
+  if (first === undefined) return allow('NotConcerned', sentence(note('NotConcerned')))
+  if (blocks) return deny(first.code, refusal(wordsOf(first, subject, subject.refused)))
+  return allow(
+    first.code,
+    sentence(first),
+    rounds.map((it) => warningOf(it, subject)),
+  )
 }

@@ -60,14 +60,21 @@ const hostPortRounds = (captures: readonly Capture[]): Note[] =>
       .map(({ containerName, port, hostPort }) => note('HostPort', { container: containerName, port, hostPort })),
   )
 
+/** What the namespace's Services and NetworkPolicies do to a Pod with these labels. */
+export const networkRounds = (
+  labels: Labels,
+  services: readonly ServiceView[],
+  policies: readonly NetworkPolicyView[],
+  taken: readonly Taken[],
+): Note[] => [
+  ...services.flatMap((service) => serviceRounds(service, labels, taken)),
+  ...policies.flatMap((policy) => policyRounds(policy, labels, taken)),
+]
+
 /** Every way round for a Pod that is about to be made. */
 export const podRounds = (
   captures: readonly Capture[],
   labels: Labels,
   services: readonly ServiceView[],
   policies: readonly NetworkPolicyView[],
-): Note[] => [
-  ...hostPortRounds(captures),
-  ...services.flatMap((service) => serviceRounds(service, labels, captures)),
-  ...policies.flatMap((policy) => policyRounds(policy, labels, captures)),
-]
+): Note[] => [...hostPortRounds(captures), ...networkRounds(labels, services, policies, captures)]

@@ -1,7 +1,17 @@
 import tap from 'tap'
 import type { Pod } from '../../src/api/kube.ts'
 import { judgePodUpdate } from '../../src/inject/pod-update.ts'
-import { BLOCK, HTTP, injected, type Loose, namespaceWith, podWith } from './fixtures.ts'
+import {
+  BLOCK,
+  DETECT,
+  HTTP,
+  injected,
+  type Loose,
+  namespaceWith,
+  podWith,
+  policyWith,
+  serviceWith,
+} from './fixtures.ts'
 
 const PROTECTED = { 'sekisho.dev/protected': 'true' }
 const old = injected(
@@ -12,7 +22,7 @@ type Change = (pod: Loose) => void
 const after = (change: Change, labels: Record<string, string> = PROTECTED, from: Pod = old) => {
   const pod = structuredClone(from)
   change(pod)
-  return judgePodUpdate({ pod, old: from, namespace: namespaceWith(labels) }).reason
+  return judgePodUpdate({ pod, old: from, namespace: namespaceWith(labels), services: [], networkPolicies: [] }).reason
 }
 const ephemeral =
   (more: object): Change =>
@@ -93,4 +103,45 @@ tap.test('judgePodUpdate() keeps tolerations away in protected namespaces only',
   const tolerant = structuredClone(old) as Loose
   tolerant.spec.tolerations = [{ operator: 'Exists' }]
   t.equal(after(tolerate({ key: 'b', operator: 'Exists' }), PROTECTED, tolerant), 'NotConcerned', 'it was there before')
+})
+
+/** A Pod labelled anew where a Service and a NetworkPolicy are that name the app's port. */
+const relabelled = (mode: Record<string, string>, { from, to }: { from: string; to: string }) => {
+  const before = injected(podWith({ labels: { ...mode, app: from }, ports: HTTP }))
+  const pod = structuredClone(before) as Loose
+  pod.metadata.labels.app = to
+  const judge = (more: object) =>
+    judgePodUpdate({
+      pod,
+      old: before,
+      namespace: namespaceWith(PROTECTED),
+      services: [],
+      networkPolicies: [],
+      ...more,
+    })
+  return [
+    judge({ services: [serviceWith('http'), serviceWith(8080)] }),
+    judge({ services: [serviceWith('app-8080')] }),
+    judge({ networkPolicies: [policyWith(8080)] }),
+  ]
+}
+const ROUNDS = ['ServiceByNumber', 'ServiceByNumber', 'PolicyByNumber']
+
+tap.test('judgePodUpdate() refuses labels by which a Service that was there first leads round the WAF', async (t) => {
+  const verdicts = relabelled(BLOCK, { from: 'harmless', to: 'web' })
+  t.same(
+    verdicts.map(({ verdict, reason }) => [verdict, reason]),
+    ROUNDS.map((reason) => ['deny', reason]),
+  )
+  for (const { detail } of verdicts) t.match(detail, /^Pod shop\/web is refused: .*\n.*\nto mend: kubectl /)
+})
+
+tap.test('judgePodUpdate() only warns of such labels in detect, and says nothing of what was so before', async (t) => {
+  const verdicts = relabelled(DETECT, { from: 'harmless', to: 'web' })
+  t.same(
+    verdicts.map(({ verdict, reason, warnings }) => [verdict, reason, warnings.length]),
+    ROUNDS.map((reason) => ['allow', reason, 1]),
+  )
+  for (const to of ['web', 'other'])
+    for (const { reason } of relabelled(BLOCK, { from: 'web', to }).slice(0, 3)) t.equal(reason, 'NotConcerned', to)
 })

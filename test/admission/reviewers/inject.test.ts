@@ -133,6 +133,10 @@ tap.test('validate pods verifies what is made and compares what is changed', asy
     const update = review(changed, { operation: 'UPDATE', oldObject: made })
     t.equal((await ask({ seen }, key, update)).reason, 'SidecarChanged', key)
   }
+  const relabelled = structuredClone(made) as Loose
+  relabelled.metadata.labels = { ...relabelled.metadata.labels, app: 'web' }
+  const update = review(relabelled, { operation: 'UPDATE', oldObject: made })
+  t.equal((await ask({ seen, services: [serviceWith(8080)] }, 'validate pods', update)).reason, 'ServiceByNumber')
 })
 
 tap.test('validate pods knows why an UPDATE came that takes the label off', async (t) => {
