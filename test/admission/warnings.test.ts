@@ -15,6 +15,10 @@ t.test('fitWarnings() makes spaces of control characters, for which the API serv
   t.same(fitWarnings(['a\nb\u0000c\u009bd']).warnings, ['a b c d'])
 })
 
+t.test('fitWarnings() mends text that is no Unicode, for which the API server would drop the line too', async (t) => {
+  t.same(fitWarnings(['a\ud800b']).warnings, ['a\ufffdb'])
+})
+
 t.test('fitWarnings() drops what is empty or said twice', async (t) => {
   t.same(fitWarnings(['a', '', '\n', 'a']).warnings, ['a'])
 })
