@@ -118,6 +118,8 @@ const SAMPLES: Sample[] = [
   { resource: 'services', path: services, body: service({ targetPort: 8080 }), group: 'ports', own: true },
   { resource: 'services', path: services, body: service({}), group: 'ports', own: true },
   { resource: 'services', path: services, body: service({ targetPort: 'http' }), group: 'ports', own: false },
+  // The name that injection gives the app's own port.
+  { resource: 'services', path: services, body: service({ targetPort: 'app-8080' }), group: 'ports', own: true },
   { resource: 'networkpolicies', path: policies, body: policy({ port: 8080 }), group: 'ports', own: true },
   { resource: 'networkpolicies', path: policies, body: policy({ port: 'http' }), group: 'ports', own: false },
   { resource: 'networkpolicies', path: policies, body: policy({ protocol: 'TCP' }), group: 'ports', own: false },
