@@ -109,7 +109,7 @@ function actionsFor(exclusion: Exclusion, where: string, context: Context): stri
     return {
       code: 'NotLoaded',
       where: `${where}.${key}`,
-      message: `${id === undefined ? `no rule with the tag ${shown(tag!)}` : `rule ${id}`} is loaded with this setup: nothing to exclude`,
+      message: `${id === undefined ? `no rule with the tag ${shown(tag!)} is` : `rule ${id} is not`} loaded with this setup: nothing to exclude`,
     }
   return present.flatMap((one) =>
     target === undefined
