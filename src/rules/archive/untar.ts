@@ -2,7 +2,7 @@
  * Reads a tar archive from memory into memory. Only files and folders, each path once, nothing of what the headers say about owners,
  * modes or times. Stops at the first entry that is not as it must be.
  */
-import { extract, type Header } from 'tar-stream'
+import { type Extract, extract, type Header } from 'tar-stream'
 import { entryPath } from './entry-path.ts'
 import type { ArchiveLimits } from './limits.ts'
 import { quoted } from './quoted.ts'
@@ -46,17 +46,37 @@ const kindOf = ({ type, name }: Header): Kind | ArchiveRefused => {
   return refusedArchive('SpecialFileInside', `${quoted(name)} is ${type ? `a ${type}` : 'of an unknown kind'}.`)
 }
 
+/** A reader that waits for what never comes must not hold up the service. Reading takes well under a second. */
+const STALLED_MS = 60_000
+
 /** Path → bytes of every file in `tar`. */
 export const untar = async (
   tar: Buffer,
   limits: ArchiveLimits,
   signal?: AbortSignal,
 ): Promise<{ ok: true; files: Map<string, Buffer> } | ArchiveRefused> => {
+  const reader = extract()
+  let timer: NodeJS.Timeout | undefined
+  const stalled = new Promise<ArchiveRefused>((resolve) => {
+    timer = setTimeout(() => resolve(refusedArchive('Corrupt', 'The tar archive leads nowhere.')), STALLED_MS)
+  })
+  try {
+    reader.end(tar)
+    return await Promise.race([readAll(reader, limits, signal), stalled])
+  } finally {
+    clearTimeout(timer)
+    reader.destroy()
+  }
+}
+
+const readAll = async (
+  reader: Extract,
+  limits: ArchiveLimits,
+  signal: AbortSignal | undefined,
+): Promise<{ ok: true; files: Map<string, Buffer> } | ArchiveRefused> => {
   const files = new Map<string, Buffer>()
   const paths = new Paths()
   let entries = 0
-  const reader = extract()
-  reader.end(tar)
   try {
     for await (const entry of reader) {
       signal?.throwIfAborted()
@@ -67,6 +87,9 @@ export const untar = async (
       if (!named.ok) return named
       const kind = kindOf(header)
       if (typeof kind === 'object') return kind
+      // The library takes some sizes that are none for sizes, and then waits for ever.
+      if (!Number.isSafeInteger(header.size))
+        return refusedArchive('Corrupt', `${quoted(header.name)} has a size that is no number.`)
       const chunks: Uint8Array[] = []
       for await (const chunk of entry) chunks.push(chunk as Uint8Array)
       if (named.path === '') continue
@@ -80,8 +103,6 @@ export const untar = async (
     return message === 'Unexpected end of data'
       ? refusedArchive('Truncated', 'The tar archive ends in the middle of an entry.')
       : refusedArchive('Corrupt', `tar says: ${quoted(message)}.`)
-  } finally {
-    reader.destroy()
   }
   if (files.size === 0) return refusedArchive('NotAnArchive', 'There is no file in it.')
   return { ok: true, files }

@@ -48,10 +48,18 @@ const refuse = (code: ConstructorParameters<typeof Refusal>[0]) => () => {
 
 t.test('follow() backs off while upstream is down, and is on time again once it answers', async (t) => {
   const down = refuse('Unreachable')
-  const { slept, reasons, asked } = await run([unchanged, down, down, down, unchanged, refuse('BadSignature')])
-  t.same(reasons, ['NotModified', 'Unreachable', 'Unreachable', 'Unreachable', 'NotModified', 'BadSignature'])
-  t.same(slept, [MINUTE / 2, HOUR, 0.75 * MINUTE, 1.5 * MINUTE, 3 * MINUTE, HOUR, HOUR])
-  t.same(asked, [undefined, known, known, known, known, known], 'what is known is given back each time')
+  const { slept, reasons, asked } = await run([unchanged, down, down, down, unchanged, down, refuse('BadSignature')])
+  t.same(reasons, [
+    'NotModified',
+    'Unreachable',
+    'Unreachable',
+    'Unreachable',
+    'NotModified',
+    'Unreachable',
+    'BadSignature',
+  ])
+  t.same(slept, [MINUTE / 2, HOUR, 0.75 * MINUTE, 1.5 * MINUTE, 3 * MINUTE, HOUR, 0.75 * MINUTE, HOUR])
+  t.same(asked, [undefined, known, known, known, known, known, known], 'what is known is given back each time')
 })
 
 t.test(

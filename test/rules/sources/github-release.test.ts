@@ -100,6 +100,13 @@ t.test('githubRelease() takes a pinned version by its own entry, older or not', 
   t.match(await world.fetch({ crs: { line: '4.22.9' } }), { status: 'refused', reason: 'NoRelease' })
 })
 
+t.test('githubRelease() downloads nothing that is older than what is known', async (t) => {
+  const world = await worldWith(t)
+  const known: Known = { version: '4.25.2', sha256: 'x', content: 'x', rules: 123 }
+  t.match(await world.fetch({ known }), { status: 'refused', reason: 'OlderThanCurrent' })
+  t.equal(world.upstream.requests.length, 1, 'the list alone')
+})
+
 t.test('githubRelease() looks on further pages for a line that is not on the first', async (t) => {
   const world = await worldWith(t)
   for (let i = 0; i < 150; i++) world.upstream.listed.unshift({ tag_name: `v3.3.${i}` })
@@ -339,7 +346,7 @@ const WRONG: Record<string, Wrong> = {
   },
   'a list that says too much': {
     reason: 'DownloadTooLarge',
-    detail: /at most 1024 are taken/,
+    detail: /minimal.tar.gz has \d+ bytes, at most 1024/,
     spoil: () => ({ limits: { downloadBytes: 1024 } }),
   },
   'more bytes than listed': {
