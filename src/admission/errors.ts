@@ -79,9 +79,14 @@ export class AdmissionError extends Error {
   get status(): number {
     return ADMISSION_ERRORS[this.code].status
   }
-  /** The body: one line of plain text, which the API server hands on to the user. */
-  get text(): string {
-    return `${this.message} ${ADMISSION_ERRORS[this.code].remedy} (${this.code})\n`
+  /**
+   * The body: a `Status` as API servers give each other. Of any other body the API server shows its user nothing but
+   * "the server rejected our request for an unknown reason".
+   */
+  get body(): string {
+    const message = `${this.message} ${ADMISSION_ERRORS[this.code].remedy} (${this.code})`
+    const { status: code, code: reason } = this
+    return JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code })
   }
 }
 

@@ -101,7 +101,7 @@ export const createServer = (options: ServerOptions): WebhookServer => {
     }
     if (failure.code === 'BodyTooLarge') reply.header('connection', 'close')
     sayGoodbye(reply)
-    return reply.code(failure.status).type('text/plain; charset=utf-8').send(failure.text)
+    return reply.code(failure.status).type('application/json; charset=utf-8').send(failure.body)
   }
 
   parseJsonOnly(app)

@@ -103,6 +103,7 @@ export const startServer = async (
 export interface Answer {
   readonly status: number
   readonly headers: Record<string, string | string[] | undefined>
+  /** The body; of a `Status` its message. */
   readonly text: string
   /** The body as an AdmissionReview's `response`. */
   readonly response: {
@@ -146,12 +147,12 @@ export const post = (
         response.on('data', (part: Buffer) => parts.push(part))
         response.on('end', () => {
           const text = Buffer.concat(parts).toString()
-          const isReview = response.headers['content-type']?.startsWith('application/json')
+          const body = text.startsWith('{') ? JSON.parse(text) : {}
           resolve({
             status: response.statusCode ?? 0,
             headers: response.headers,
-            text,
-            response: isReview ? JSON.parse(text).response : undefined,
+            text: body.kind === 'Status' ? body.message : text,
+            response: body.response,
           })
         })
         response.on('error', reject)

@@ -70,14 +70,14 @@ t.test('sekisho webhook behind a real API server', async (t) => {
   const service = await startService()
   t.teardown(() => service.close())
   let count = 0
-  const start = async (): Promise<WebhookProcess> => {
+  const start = async (drainMs = 2000): Promise<WebhookProcess> => {
     const directory = join(work, `replica-${count++}`)
     mkdirSync(directory)
     const replica = await startWebhook({
       kubeconfig: cluster.kubeconfig,
       work: directory,
       pair: await makeLeaf(ca),
-      drainMs: 2000,
+      drainMs,
     })
     t.teardown(() => void replica.child.kill('SIGKILL'))
     service.replicas.add(replica)
@@ -121,6 +121,36 @@ t.test('sekisho webhook behind a real API server', async (t) => {
     })
   })
 
+  await t.test('sekisho webhook tells kubectl in its own words what is no decision', async (t) => {
+    const wrong = {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingWebhookConfiguration',
+      metadata: { name: 'wrong' },
+      webhooks: [
+        {
+          name: 'wrong.example.com',
+          admissionReviewVersions: ['v1'],
+          sideEffects: 'None',
+          clientConfig: {
+            url: `https://localhost:${service.port}/validate`,
+            caBundle: Buffer.from(ca.certPem).toString('base64'),
+          },
+          rules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'], operations: ['CREATE'] }],
+        },
+      ],
+    }
+    await cluster.kubectlOk(['apply', '-f', '-'], { input: JSON.stringify(wrong) })
+    const make = () => cluster.kubectl(['-n', 'shop', 'create', 'configmap', 'a', '--dry-run=server'])
+    await until('the API server knows the entry', async () => (await make()).code !== 0)
+    const { code, stderr } = await make()
+    await cluster.kubectlOk(['delete', 'validatingwebhookconfiguration', 'wrong'])
+    t.equal(code, 1)
+    t.match(
+      stderr,
+      /failed calling webhook "wrong.example.com": failed to call webhook: Cannot judge "configmaps" on \/validate: known are pods, .*\. Apply the webhook configurations that belong to this version\. \(NoReviewer\)\n$/,
+    )
+  })
+
   await t.test('sekisho webhook rotates its certificate under load: 0 failed reviews', async (t) => {
     const pods = load(cluster, 4)
     for (let i = 0; i < 4; i++) {
@@ -146,7 +176,7 @@ t.test('sekisho webhook behind a real API server', async (t) => {
       const { code } = await old.stop('SIGTERM')
       t.equal(code, 0, 'it ends well')
       const took = performance.now() - begin
-      t.ok(took >= 2000 && took < 10_000, `it took ${Math.round(took)} ms`)
+      t.ok(took >= 2000 && took < 30_000, `it took ${Math.round(took)} ms`)
       service.replicas.delete(old)
       t.match(old.lines.at(-1), { msg: 'stopped', 'sekisho.stopped': 'drained' })
     }
@@ -180,13 +210,13 @@ t.test('sekisho webhook behind a real API server', async (t) => {
   })
 
   await t.test('sekisho webhook ends at once at a second signal', async (t) => {
-    const replica = await start()
+    const replica = await start(60_000)
     replica.child.kill('SIGTERM')
     await until('it drains', () => replica.lines.some(({ msg }) => msg === 'stopping: not ready, still serving'))
     const begin = performance.now()
     const { code } = await replica.stop('SIGTERM')
     t.equal(code, 3)
-    t.ok(performance.now() - begin < 1900, 'before its drain time is over')
+    t.ok(performance.now() - begin < 30_000, 'before its drain time is over')
     service.replicas.delete(replica)
   })
 })

@@ -18,17 +18,12 @@ export const podValidateReviewer =
     // A label taken off in this very request still says why the request came to us.
     const labels = { ...old?.metadata?.labels, ...pod.metadata?.labels }
     const namespace = await namespaceOf(review, { metadata: { labels } }, reader, signal)
-    if (old !== null && review.operation === 'UPDATE') {
-      const { name } = namespace
-      return judgePodUpdate({
-        pod,
-        old,
-        namespace,
-        services: reader.services(name),
-        networkPolicies: reader.networkPolicies(name),
-      })
+    const network = {
+      services: reader.services(namespace.name),
+      networkPolicies: reader.networkPolicies(namespace.name),
     }
-    const verdict = verifyPod({ pod, namespace, settings, version, user: review.userInfo })
+    if (old !== null && review.operation === 'UPDATE') return judgePodUpdate({ pod, old, namespace, ...network })
+    const verdict = verifyPod({ pod, namespace, settings, version, user: review.userInfo, ...network })
     if (verdict.verdict === 'deny' || verdict.reason === 'MirrorPod') return verdict
     // Asked once more: another webhook may have added a toleration after us.
     const access = judgeHostAccess({ pod, namespace })

@@ -127,6 +127,13 @@ tap.test('validate pods verifies what is made and compares what is changed', asy
     'ToleratesIdsTaint',
     'added by a webhook after us',
   )
+  const beside = podWith({ ports: HTTP, labels: { app: 'web' } })
+  t.equal(
+    (await ask({ seen, services: [serviceWith(8080)] }, 'validate pods', review(injected(beside, { namespace: seen }))))
+      .reason,
+    'ServiceByNumber',
+    'a Service that was not there in the mutating call',
+  )
   const changed = structuredClone(made) as Loose
   changed.spec.initContainers[1].image = 'evil'
   for (const key of ['validate pods', 'validate pods/resize', 'validate pods/ephemeralcontainers']) {
