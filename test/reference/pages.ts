@@ -13,6 +13,7 @@ import { settingsOf } from '../../src/config/settings.ts'
 import { webhookConfig } from '../../src/config/webhook.ts'
 import { certsPage } from './certs-page.ts'
 import { rbacPage, webhookEntriesPage } from './manifest-pages.ts'
+import { ruleLanguagePage, ruleLintPage } from './rule-pages.ts'
 import { table } from './table.ts'
 
 const MARK = '<!-- from the program -->\n'
@@ -109,6 +110,8 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   certs: certsPage,
   'webhook-entries': webhookEntriesPage,
   rbac: rbacPage,
+  'rule-language': ruleLanguagePage,
+  'rule-lint': ruleLintPage,
 }
 export const PAGE_NAMES = Object.keys(PAGES)
 

@@ -16,7 +16,9 @@ export const actionName = canonical(ACTIONS)
 
 const BLANKS = /[ \t]*(?:\\\r?\n[ \t]*)*/y
 const MACRO = String.raw`%\{[^}"'\n]*\}`
-const VARIABLE_NAME = String.raw`(?:${WRITABLE.join('|')})[:.](?:${MACRO}|[^=,"'%\s\\])+`
+const COLLECTION = `(?:${WRITABLE.join('|')})[:.]`
+const PLAIN_NAME = String.raw`${COLLECTION}[^=,"'%\s\\]+`
+const VARIABLE_NAME = String.raw`${COLLECTION}(?:${MACRO}|[^=,"'%\s\\])+`
 const phases = Object.keys(PHASES).filter((word) => !/\d/.test(word))
 
 interface Form {
@@ -30,13 +32,11 @@ const form = (source: string, wanted: string): Form => ({ pattern: new RegExp(so
 
 /** Values that may be quoted: the quotes are taken off. */
 const either = (source: string): string => `(?:'(?:${source})'|(?:${source}))`
-const PREDICATE = form(
-  String.raw`'(?:[^%'\\\r\n]|\\[\s\S]|%\{[^}]*\})+'|"(?:[^"%\\\r\n]|\\.|%)+"|(?![ \t'])(?:[^,"\\\r\n'])+`,
-  'it is written in single quotes, holds no line break and no % but of a macro, and is not empty',
-)
+const TEXT = String.raw`'(?:[^%'\\\r\n]|\\[\s\S]|%\{[^}]*\})+'|"(?:[^"%\\\r\n]|\\.|%)+"|(?![ \t'])(?:[^,"\\\r\n'])+`
+const TEXT_WANTED = 'it is written in single quotes, holds no line break and no % but of a macro, and is not empty'
 const FORMS: Readonly<Record<Exclude<ActionValue, 'flag'>, Form>> = {
   allow: form('phase|request', 'it is allow, allow:phase or allow:request'),
-  id: form(either('[0-9]+'), 'it is a number'),
+  id: form(either('0|[1-9][0-9]*'), 'it is a number'),
   // phase:'request' is an `allow` to the engine.
   phase: form(
     `'[0-9]+'|[0-9]+|${phases.join('|')}`,
@@ -48,11 +48,13 @@ const FORMS: Readonly<Record<Exclude<ActionValue, 'flag'>, Form>> = {
   ),
   digits: form('[0-9]+', 'it is a number, without quotes'),
   label: form(String.raw`'[^, \t"\n\r'\\]+'|[^, \t"\n\r'\\]+`, 'it is one word'),
-  predicate: PREDICATE,
+  predicate: form(TEXT, TEXT_WANTED),
+  collection: form(`[A-Za-z]+=(?:${TEXT})`, `it is NAME=value; ${TEXT_WANTED}`),
   quoted: form(
     String.raw`'(?:[^'\\\r\n]|\\.)+'`,
     'it is written in single quotes, since the engine would take in what follows',
   ),
+  'quoted-digits': form("'[0-9]+'", 'it is a number in single quotes, since the engine would take in what follows'),
   revision: form(
     String.raw`'[^,'"\r\n]+'|[^,'"\s\\]+(?=,)`,
     'it is written in single quotes, since the engine would take in what follows',
@@ -60,7 +62,8 @@ const FORMS: Readonly<Record<Exclude<ActionValue, 'flag'>, Form>> = {
   transformation: form('[A-Za-z0-9_]+', 'it is the name of a transformation'),
   ctl: form(String.raw`[A-Za-z]+=[^,"'\s\\]+`, 'it is NAME=VALUE, without quotes'),
   setvar: form(
-    `'!?${VARIABLE_NAME}(?:=[+-]?(?:${MACRO}|[^=,"'%\\r\\n\\\\])+)?'|!?${VARIABLE_NAME}(?:=[+-]?(?:${MACRO}|[^=,"'%\\s\\\\])+)?`,
+    // Without a value the engine wants a name without a macro.
+    `'(?:${VARIABLE_NAME}=[+-]?(?:${MACRO}|[^=,"'%\\r\\n\\\\])+|!?${PLAIN_NAME})'|${VARIABLE_NAME}=[+-]?(?:${MACRO}|[^=,"'%\\s\\\\])+|!?${PLAIN_NAME}`,
     `it is COLLECTION.name=value, =+value or =-value, in single quotes where the value holds a space; the collection is one of ${WRITABLE.join(', ')}`,
   ),
   variable: form(String.raw`'(?:[^'\\\r\n"]|\\.)+'|[^, \t"'\r\n\\]+`, 'it is one word, or in single quotes'),

@@ -3,17 +3,8 @@ import t from 'tap'
 import { lint } from '../../../src/rules/language/lint.ts'
 import { asLine } from '../../../src/rules/language/problem.ts'
 import { MISTAKES } from './mistakes.ts'
+import { AFTER, BEFORE } from './planted.ts'
 
-const BEFORE = `SecDefaultAction "phase:1,log,pass"
-SecAction "id:1,phase:1,pass,tag:'attack-sqli',skipAfter:BEGIN"
-# a comment
-SecMarker BEGIN
-`
-const AFTER = `
-SecMarker END
-SecRule ARGS "@rx a" \\
-    "id:2,phase:2,deny"
-`
 const judge = (text: string) =>
   lint({ kind: 'release', files: [{ name: 'rules.conf', text }], dataFiles: ['words.data'] }).problems
 

@@ -173,7 +173,12 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
     code: 'BadOperator',
     says: /%" does not end/,
   },
-  'an operator that begins with a quote': { text: operator('@rx \\"a'), code: 'BadOperator', says: /write \\x22/ },
+  'an operator that begins with a quote': {
+    text: operator('@rx \\"a'),
+    code: 'BadOperator',
+    says: /write \\x22/,
+    silent: true,
+  },
   'no operator': { text: 'SecRule ARGS', code: 'BadOperator', says: /no operator/ },
   'a data file that is not there': {
     text: operator('@pmFromFile wrods.data'),
@@ -274,7 +279,7 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: /"AGRS" in ctl/,
     silent: true,
   },
-  'a message without an end': { text: rule("pass,msg:'a"), code: 'BadValue', says: /action "msg"/ },
+  'a message without an end': { text: rule("pass,msg:'a"), code: 'BadValue', says: /action "msg"/, silent: true },
   'a percent sign in a message': { text: rule("pass,msg:'100% sure'"), code: 'BadValue', says: /no % but of a macro/ },
   'a macro of no variable in a message': { text: rule("pass,msg:'%{ARG.a}'"), code: 'BadMacro', says: /ARG\.a/ },
   'a value that takes in the next': {
@@ -317,6 +322,7 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
     text: 'SecAction "id:1,phase:1,pass"',
     code: 'DuplicateId',
     says: /id 1 is taken by rules\.conf:2/,
+    silent: true,
   },
   'a phase that does not exist': { text: 'SecAction "id:7,phase:6,pass"', code: 'BadPhase', says: /must be 1 to 5/ },
   'phase 0': { text: 'SecAction "id:7,phase:0,pass"', code: 'BadPhase', says: /must be 1 to 5/, silent: true },
@@ -326,7 +332,7 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
     says: /action "phase"/,
     silent: true,
   },
-  'a chain before an action': { text: rule('pass,chain'), code: 'ChainOpen', says: /no next rule/, silent: true },
+  'a chain before an action': { text: rule('pass,chain'), code: 'ChainOpen', says: /no next rule/ },
   'a chain broken by a marker': {
     text: `${rule('pass,chain')}\nSecMarker B\nSecRule ARGS "@rx b" "id:8,phase:2,pass"`,
     code: 'ChainOpen',
@@ -417,7 +423,6 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
     text: 'SecDefaultAction "log,pass"',
     code: 'BadDefault',
     says: /needs a phase/,
-    silent: true,
   },
   'a default with an id': {
     text: 'SecDefaultAction "phase:3,log,pass,id:7"',

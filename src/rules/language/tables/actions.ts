@@ -12,7 +12,9 @@ export type ActionValue =
   | 'digits'
   | 'label'
   | 'predicate'
+  | 'collection'
   | 'quoted'
+  | 'quoted-digits'
   | 'revision'
   | 'transformation'
   | 'ctl'
@@ -30,7 +32,7 @@ const decides = (value: ActionValue): ActionEntry => ({ value, disruptive: true,
 const refused = (): ActionEntry => ({ value: 'predicate', disruptive: false, v3: 'no' })
 
 export const ACTIONS: Readonly<Record<string, ActionEntry>> = {
-  accuracy: does('quoted'),
+  accuracy: does('quoted-digits'),
   allow: decides('allow'),
   append: refused(),
   auditlog: does('flag'),
@@ -44,10 +46,10 @@ export const ACTIONS: Readonly<Record<string, ActionEntry>> = {
   exec: does('variable'),
   expirevar: does('variable'),
   id: does('id'),
-  initcol: does('predicate'),
+  initcol: does('collection'),
   log: does('flag'),
   logdata: does('predicate'),
-  maturity: does('quoted'),
+  maturity: does('quoted-digits'),
   msg: does('predicate'),
   multiMatch: does('flag'),
   noauditlog: does('flag'),

@@ -1,0 +1,94 @@
+/** `sekisho rules lint` as it is typed. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import t from 'tap'
+import { main } from '../../src/cli.ts'
+
+const GOOD = `SecRule REQUEST_FILENAME "@streq /a" "id:100001,phase:1,deny,status:403"\n`
+const folder = t.testdir({
+  'good.conf': GOOD,
+  'bad.conf': '# a\nSecRule ARGS "@detectSQLI" "id:100001,phase:2,deny"\nSecRuleEngine Off\n',
+  'exclusion.conf': `SecRule REQUEST_FILENAME "@streq /a" "id:100002,phase:1,pass,nolog,ctl:ruleRemoveById=942101"\n`,
+  'configmap.yaml': `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: sekisho-rules}\ndata:\n  rules.conf: |\n    SecRuleEngine Off\n  notes.txt: hello\n`,
+  'other.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\ndata: {a: b}\n',
+  release: {
+    'crs-setup.conf.example': 'SecDefaultAction "phase:1,log,pass"\n',
+    plugins: { 'x-after.conf': 'SecRuleRemoveById 942100\n', 'empty-before.conf': '# nothing\n' },
+    rules: {
+      'REQUEST-942.conf':
+        'SecRule ARGS "@pmFromFile words.data" "id:942100,phase:2,deny,skipAfter:END"\nSecMarker END\n',
+      'words.data': 'a\n',
+    },
+  },
+  empty: {},
+})
+const run = async (args: readonly string[], input = '') => {
+  const text = { stdout: '', stderr: '' }
+  const stream = (key: keyof typeof text) =>
+    new PassThrough().on('data', (chunk: Buffer) => {
+      text[key] += chunk
+    })
+  const stdin = new PassThrough()
+  stdin.end(input)
+  const io = { stdin, stdout: stream('stdout'), stderr: stream('stderr'), env: {} }
+  const code = await main(['rules', 'lint', ...args], io)
+  await new Promise((resolve) => setImmediate(resolve))
+  return { code, ...text }
+}
+const at = (name: string): string => join(folder, name)
+
+t.test('rules lint says that nothing is wrong', async (t) => {
+  t.strictSame(await run([at('good.conf')]), { code: 0, stdout: '1 file, 1 rule: nothing is wrong\n', stderr: '' })
+})
+
+t.test('rules lint says what is wrong, a line each, and exits with 1', async (t) => {
+  const { code, stdout } = await run([at('bad.conf')])
+  t.equal(code, 1)
+  t.strictSame(stdout.split('\n'), [
+    `${at('bad.conf')}:2: unknown operator "@detectSQLI" (nearest: @detectSQLi)`,
+    `${at('bad.conf')}:3: "SecRuleEngine" is not allowed here: only SecRule, SecAction, SecMarker are; the rest is set by the platform`,
+    '',
+  ])
+})
+
+t.test('rules lint reads stdin and writes JSON', async (t) => {
+  const { code, stdout } = await run(['-', '--output', 'json'], 'SecRuleX\n')
+  t.equal(code, 1)
+  t.match(JSON.parse(stdout), [{ code: 'UnknownDirective', file: 'stdin', line: 1, column: 1 }])
+  t.strictSame(await run(['-', '-o', 'json'], GOOD), { code: 0, stdout: '[]\n', stderr: '' })
+})
+
+t.test('rules lint reads the .conf keys of a ConfigMap', async (t) => {
+  const { code, stdout } = await run([at('configmap.yaml')])
+  t.equal(code, 1)
+  t.match(stdout, `${at('configmap.yaml')}#rules.conf:1: "SecRuleEngine" is not allowed here`)
+  t.match(await run([at('other.yaml')]), { code: 2, stderr: /no ConfigMap in it has a key that ends in \.conf/ })
+})
+
+t.test('rules lint reads a release in the order of loading, with its data', async (t) => {
+  t.match(await run(['--kind', 'release', at('release')]), { code: 0, stdout: '4 files, 1 rule: nothing is wrong\n' })
+  writeFileSync(
+    at('release/rules/REQUEST-943.conf'),
+    'SecRule ARGS "@pmFromFile wrods.data" "id:943100,phase:2,deny"\n',
+  )
+  t.match(await run(['--kind', 'release', at('release')]), {
+    code: 1,
+    stdout: /REQUEST-943\.conf:1: the file wrods\.data/,
+  })
+})
+
+t.test('rules lint knows the rules of the release', async (t) => {
+  t.match(await run([at('exclusion.conf')]), { code: 0 })
+  t.match(await run([at('exclusion.conf'), '--release', at('release')]), {
+    code: 1,
+    stdout: /rule 942101 does not exist\n$/,
+  })
+})
+
+t.test('rules lint exits with 2 for what is not there', async (t) => {
+  t.match(await run([at('none.conf')]), { code: 2, stderr: /Cannot read .*none\.conf: there is no such file\./ })
+  t.match(await run([at('empty')]), { code: 2, stderr: /there is no \.conf file in it/ })
+  t.match(await run([]), { code: 2, stderr: /missing required argument/ })
+  t.match(await run(['--kind', 'other', at('good.conf')]), { code: 2, stderr: /Allowed choices are custom, release/ })
+})
