@@ -9,12 +9,12 @@ import type { InjectInput } from './input.ts'
 import { note, sentence, wordsOf } from './note.ts'
 import { podSubject } from './subject.ts'
 
-/** Services and NetworkPolicies were weighed in the mutating call, and are not looked at again. */
-export type VerifyInput = Omit<InjectInput, 'services' | 'networkPolicies'>
-
-/** Allows what needs no further change. */
-export function verifyPod(input: VerifyInput): Verdict {
-  const { verdict, differences } = decide({ ...input, services: [], networkPolicies: [] }, 'later-fields')
+/**
+ * Allows what needs no further change. Services and NetworkPolicies are weighed once more: one that was made beside the Pod may have
+ * been unknown in the mutating call, and did not see the Pod either.
+ */
+export function verifyPod(input: InjectInput): Verdict {
+  const { verdict, differences } = decide(input, 'later-fields')
   if (verdict.verdict === 'deny') return verdict
   const patched = (verdict.patch ?? []).map(({ path }) => path.slice(1).replaceAll('~1', '/'))
   if (patched.length === 0) return allow('Verified', sentence(note('Verified')))
