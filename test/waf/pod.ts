@@ -183,6 +183,8 @@ export async function startPod(options: PodOptions = {}) {
       network,
       binds: [{ source: run, target: '/run/sekisho' }],
       tmpfs: [{ target: '/tmp', sizeBytes: tmpBytes }],
+      // The default limit of the webhook's configuration; the temp volume counts in it.
+      memoryBytes: 384 << 20,
     })
   const status = (): Status | undefined => {
     try {

@@ -20,12 +20,6 @@ grpc.on('stream', (stream, headers) => {
 })
 await new Promise<void>((done) => grpc.listen(9090, POD_IP, done))
 const pod = await startPod()
-t.teardown(async () => {
-  server.closeAllConnections()
-  server.close()
-  grpc.close()
-  t.equal(await pod.stop(), 0, 'TERM ends the WAF with exit code 0')
-})
 
 t.test('sekisho-waf lets a normal request through, whole and with its Host, and says where it came from', async (t) => {
   const answer = await ask('/a//b%2Fc?x=1', {
@@ -149,6 +143,18 @@ t.test('sekisho-waf refuses a body that does not parse and a body over the limit
   const large = await ask('/', { headers: { 'content-length': '13107201', expect: '100-continue' }, method: 'POST' })
   t.equal(large.status, 413)
   t.match(large.body, /larger than 13107200 bytes/)
+  const json = (text: string) => ask('/', { headers: { 'content-type': 'application/json' }, body: text })
+  const fields = await json(JSON.stringify(Array.from({ length: 300 }, () => 'a'.repeat(4000))))
+  t.equal(fields.status, 400)
+})
+
+t.test('sekisho-waf refuses a value that would keep it busy for minutes, at once', async (t) => {
+  const since = Date.now()
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const answer = await ask('/', { headers, body: `a=${"'".repeat(900_000)}` })
+  t.equal(answer.status, 413)
+  t.ok(Date.now() - since < 10_000)
+  t.match((await pod.audit(answer.headers['x-request-id'])).rules[0], { id: '200010', variable: 'ARGS:a' })
 })
 
 t.test(
@@ -240,4 +246,11 @@ t.test('metrics count requests by outcome and name the generation', async (t) =>
   )
   const names = [...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name)
   t.equal(new Set(names).size, names.length)
+})
+
+t.test('TERM ends the WAF with exit code 0', async (t) => {
+  server.closeAllConnections()
+  server.close()
+  grpc.close()
+  t.equal(await pod.stop(), 0)
 })

@@ -21,7 +21,8 @@ $0 == ":flush" {
   next
 }
 {
-  print
+  # As one string with its line end: output is unbuffered, and a line written in two parts could have another process's between them.
+  printf("%s", $0 "\n")
   # nginx's {"outcome":"passed",…
   name = substr($0, 13, index(substr($0, 13), "\"") - 1)
   if (name in count) {

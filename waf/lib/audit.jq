@@ -75,8 +75,6 @@ def fit:
 | if $transaction == null then { type: "audit", time: (now | floor), error: "unreadable record of \($line | length) characters" }
   else
     $transaction
-    # Our own probes come by a socket; a client cannot.
-    | select(.host_ip | startswith("unix:") | not)
     | ((.request.uri // "") | split("?")) as $uri
     | [(.messages // [])[] | rule] as $rules
     # In a cluster a numeric Host is no event: the kubelet's probes have one, every few seconds. With any other rule it is shown.

@@ -19,7 +19,10 @@ take_custom() {
   rm -rf "$1"
   mkdir -p "$1" || return 2
   _none=1
-  for _file in "$CUSTOM"/*.conf; do
+  # Behind the link and not by the names beside it, which the kubelet makes a moment after it has switched the link.
+  _from=$CUSTOM
+  [ ! -L "$CUSTOM/..data" ] || _from=$CUSTOM/..data
+  for _file in "$_from"/*.conf; do
     [ -f "$_file" ] || continue
     _none=0
     cp -L "$_file" "$1/" || return 2

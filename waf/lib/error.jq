@@ -7,6 +7,8 @@
 capture("^(?<date>[0-9/]{10}) (?<clock>[0-9:]{8}) \\[(?<level>[a-z]+)\\] (?<process>[0-9#]+): (?:\\*(?<connection>[0-9]+) )?(?<message>.*)$"; "s")
   // { level: "error", message: . }
 | select(.level | IN("notice", "info", "debug") | not)
+# Said of every body above 16 KiB.
+| select(.message | startswith("a client request body is buffered to a temporary file") | not)
 | .message |= split(", client: ")[0]
 | select(.message | test("^(?:\\[client [^\\]]*\\] )?ModSecurity: ") | not)
 | {

@@ -30,6 +30,7 @@ render_rules() {
   # Detection refuses nothing, so what is over the limit is read as far as the limit.
   if [ "$2" = detect ]; then _engine=DetectionOnly _action=ProcessPartial; fi
   fill modsecurity.conf ENGINE "$_engine" LIMIT_ACTION "$_action" AUDIT_ENGINE RelevantOnly PARANOIA "$PARANOIA" METHODS "$METHODS" \
+    FIELDS_LIMIT "$FIELDS_LIMIT" VALUE_LIMIT "$VALUE_LIMIT" \
     CONTENT_TYPES "$CONTENT_TYPES"
   _grpc=$(printf '%s\n' "$PORTS" | tr ',' '\n' | sed -n 's/^\([0-9]*\):.*:grpc$/\1/p' | tr '\n' ' ')
   if [ -n "$_grpc" ]; then fill grpc-content-types.conf GRPC_PORTS "${_grpc% }" CONTENT_TYPES "$CONTENT_TYPES"; fi
