@@ -16,9 +16,14 @@ export async function inOwnNetwork(file: string): Promise<void> {
     return
   }
   await ensureImages(['sekisho-waf'], { log: (line) => console.error(line) })
-  const again = spawnSync('unshare', ['--net', process.execPath, ...process.execArgv, file], {
-    stdio: 'inherit',
-    env: { ...process.env, SEKISHO_OWN_NETWORK: file },
-  })
+  // It ends with this process, however that ends: otherwise a runner's time limit would leave it, and its containers, behind.
+  const again = spawnSync(
+    'unshare',
+    ['--net', 'setpriv', '--pdeathsig', 'KILL', process.execPath, ...process.execArgv, file],
+    {
+      stdio: 'inherit',
+      env: { ...process.env, SEKISHO_OWN_NETWORK: file },
+    },
+  )
   process.exit(again.status ?? 1)
 }
