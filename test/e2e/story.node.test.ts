@@ -32,3 +32,26 @@ t.test('Story.live() is true of a real cluster', async (t) => {
   t.match(answers, /403 Forbidden/)
   t.match(answers, /X-Request-Id: [0-9a-f]{32}/i)
 })
+
+t.test('sekisho webhook killed on one replica: every Pod of a Deployment comes up all the same', async (t) => {
+  const pids = async () => (await cluster.exec('pgrep', ['-f', 'sekisho.mjs webhook'])).stdout.trim().split('\n')
+  const before = await pids()
+  t.equal(before.length, 2, 'two replicas')
+  await cluster.kubectlOk(['-n', 'shop', 'scale', 'deployment/web', '--replicas=8'])
+  await cluster.exec('kill', ['-KILL', before[0]!])
+  await cluster.kubectlOk(['-n', 'shop', 'rollout', 'status', 'deployment/web', '--timeout=180s'])
+  const names = await cluster.kubectlOk([
+    '-n',
+    'shop',
+    'get',
+    'pods',
+    '-l',
+    'app=web',
+    '--field-selector=status.phase=Running',
+    '-o',
+    'jsonpath={range .items[*]}{.spec.initContainers[*].name}{"\\n"}{end}',
+  ])
+  t.same(names.trim().split('\n'), new Array(8).fill('sekisho-rules sekisho-waf'))
+  await cluster.kubectlOk(['-n', 'sekisho-system', 'rollout', 'status', 'deployment/sekisho-webhook', '--timeout=60s'])
+  t.notSame(await pids(), before, 'one of them is a new process')
+})
