@@ -1,7 +1,7 @@
 /** The Kubernetes objects of a YAML or JSON file with many documents; `-` is stdin. */
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
-import { parseAllDocuments } from 'yaml'
+import { LineCounter, type Document as Parsed, parseAllDocuments } from 'yaml'
 import type { KubeObject } from '../api/kube.ts'
 import { EXIT, Exit, type Io } from './command.ts'
 
@@ -21,12 +21,15 @@ export async function readDocuments(path: string, io: Io): Promise<Document[]> {
     throw new Exit(EXIT.usage, `Cannot read ${name}: ${(error as Error).message}`)
   }
   const found: Document[] = []
-  const parsed = parseAllDocuments(source, { logLevel: 'error' })
-  for (const document of Array.isArray(parsed) ? parsed : []) {
-    const line = source.slice(0, document.contents?.range?.[0] ?? 0).split('\n').length
+  const lines = new LineCounter()
+  const parsed = parseAllDocuments(source, { logLevel: 'error', lineCounter: lines, prettyErrors: false })
+  for (const document of Array.isArray(parsed) ? (parsed as Parsed[]) : []) {
+    const at = (offset: number) => lines.linePos(offset).line
+    const line = at(document.contents?.range?.[0] ?? 0)
     const [fault] = document.errors
-    if (fault) throw new Exit(EXIT.usage, `Cannot read ${name}: ${fault.message}`)
-    const object = document.toJS() as unknown
+    // The library's own long form repeats the lines of the file, which may be anything a terminal obeys.
+    if (fault) throw new Exit(EXIT.usage, `Cannot read ${name}:${at(fault.pos[0])} as YAML: ${fault.message}`)
+    const object = plain(document, `${name}:${line}`)
     if (object === null || object === undefined) continue
     const objects = isList(object) ? object.items : [object]
     for (const one of objects) {
@@ -36,6 +39,14 @@ export async function readDocuments(path: string, io: Io): Promise<Document[]> {
     }
   }
   return found
+}
+
+function plain(document: Parsed, where: string): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    throw new Exit(EXIT.usage, `Cannot read ${where} as YAML: ${(error as Error).message}`)
+  }
 }
 
 const isList = (value: unknown): value is { items: unknown[] } =>

@@ -3,7 +3,7 @@
  * Read as YAML 1.1, as kubectl reads it (`0644` is octal), except that a date stays text.
  * A document with aliases or merge keys is written with them resolved, and without its comments: one anchor may stand for many places.
  */
-import { Document, isCollection, isMap, isScalar, isSeq, parseAllDocuments, visit } from 'yaml'
+import { Document, isCollection, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, visit } from 'yaml'
 import type { KubeObject, PatchOperation } from '../api/kube.ts'
 
 type Path = readonly (string | number)[]
@@ -27,6 +27,8 @@ const OPTIONS = {
   version: '1.1',
   merge: true,
   logLevel: 'error',
+  // The long form repeats the lines of the file, which may be anything a terminal obeys.
+  prettyErrors: false,
   customTags: (tags: readonly unknown[]) => tags.filter((it) => (it as { tag?: string }).tag !== TIMESTAMP),
 } as const
 
@@ -55,11 +57,16 @@ function resolved(document: Document): Document {
 
 /** Parses. @throws Error with line and column of what is no YAML. */
 export function parseEditableYaml(text: string): EditableYaml {
-  const parsed = parseAllDocuments(text, OPTIONS as unknown as Parameters<typeof parseAllDocuments>[1])
+  const lineCounter = new LineCounter()
+  const options = { ...OPTIONS, lineCounter } as unknown as Parameters<typeof parseAllDocuments>[1]
+  const parsed = parseAllDocuments(text, options)
   let end = 0
   const documents = (Array.isArray(parsed) ? (parsed as Document[]) : []).map((document) => {
     const [fault] = document.errors
-    if (fault !== undefined) throw new Error(fault.message)
+    if (fault !== undefined) {
+      const { line, col } = lineCounter.linePos(fault.pos[0])
+      throw new Error(`${fault.message} at line ${line}, column ${col}`)
+    }
     const source = text.slice(end, document.range?.[2] ?? text.length)
     end += source.length
     return { document: resolved(document), source }

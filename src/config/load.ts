@@ -82,6 +82,19 @@ const fill = (data: unknown, given: readonly Given[]): void => {
   }
 }
 
+/** What is no YAML at all has an error on every line. */
+const MAX_YAML_ERRORS = 20
+
+/** @throws ConfigError where aliases would grow without bound. */
+const plain = (document: Document, file: string): unknown => {
+  try {
+    return document.toJS()
+  } catch (cause) {
+    const message = `Cannot read as YAML: ${(cause as Error).message}`
+    throw new ConfigError([{ code: 'ConfigNotYaml', where: `${file}:1:1`, message }], { cause })
+  }
+}
+
 /**
  * Reads `text` by `schema`.
  * @param given values for settings that the file leaves out
@@ -96,10 +109,14 @@ export const parseConfig = <S extends z.ZodType>(
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   if (document.errors.length > 0) {
+    const shownErrors = document.errors.slice(0, MAX_YAML_ERRORS)
+    const more = document.errors.length - shownErrors.length
     throw new ConfigError(
-      document.errors.map(({ pos, message }) => {
+      shownErrors.map(({ pos, message }, i) => {
         const { line, col } = lines.linePos(pos[0])
-        return { code: 'ConfigNotYaml', where: `${file}:${line}:${col}`, message: `Cannot read as YAML: ${message}` }
+        const rest = more > 0 && i === shownErrors.length - 1 ? ` (and ${more} more errors)` : ''
+        const said = `Cannot read as YAML: ${message}${rest}`
+        return { code: 'ConfigNotYaml', where: `${file}:${line}:${col}`, message: said }
       }),
     )
   }
@@ -107,7 +124,7 @@ export const parseConfig = <S extends z.ZodType>(
     const message = `Cannot read as configuration: the file must be a mapping of settings: current value is ${shown(document.toJS())}.`
     throw new ConfigError([{ code: 'ConfigNotYaml', where: `${file}:1:1`, message }])
   }
-  const data = document.toJS() as unknown
+  const data = plain(document, file)
   const own = document.toJS() as unknown
   fill(data, given)
   const at = finder(file, document, lines)

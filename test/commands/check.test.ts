@@ -72,11 +72,38 @@ t.test(
 
 t.test('check says which file and line cannot be read', async (t) => {
   t.match(await offline('kind: Pod'), { code: 2, stderr: 'error: Cannot check -: there is no Namespace in it.' })
-  t.match(await offline('a: [1'), { code: 2, stderr: /Cannot read stdin: .*line 1/ })
+  t.match(await offline('a: [1'), { code: 2, stderr: /Cannot read stdin:1 as YAML: / })
   t.match(await offline('- 1'), { code: 2, stderr: 'Cannot read stdin:1 as a Kubernetes object: it has no kind.' })
   t.match(await run(['check', '--offline', '-f', '/no/such/file']), {
     code: 2,
     stderr: 'Cannot read /no/such/file: ENOENT',
   })
   t.match(await run(['check', '--offline']), { code: 2, stderr: '--file' })
+})
+
+t.test('check --offline names the line of what is no YAML, and repeats none of it to the terminal', async (t) => {
+  t.same(await offline(`${ns('shop', '{a: b}')}---\na: b\n\u001b[31mred: [\n`), {
+    code: 2,
+    stdout: '',
+    stderr:
+      'error: Cannot read stdin:9 as YAML: Flow sequence in block collection must be sufficiently indented and end with a ]\n',
+  })
+  const bomb = [
+    'a: &a [x, x, x, x, x, x, x, x, x]',
+    ...Array.from({ length: 6 }, (_, i) => {
+      const [name, before] = ['bcdefg'[i], 'abcdef'[i]]
+      return `${name}: &${name} [${Array(9).fill(`*${before}`).join(', ')}]`
+    }),
+  ].join('\n')
+  t.match(await offline(bomb), { code: 2, stderr: /^error: Cannot read stdin:1 as YAML: Excessive alias count/ })
+})
+
+t.test('check --offline reads thousands of documents in the time of their bytes', async (t) => {
+  const many = `${ns('shop', '{a: b}')}---\n`.repeat(20_000)
+  const begin = performance.now()
+  const { code, stdout } = await offline(many)
+  t.equal(code, 0)
+  t.equal(stdout.match(/namespace shop: accepted/g)?.length, 20_000)
+  // Counting lines anew from the top for each took a minute.
+  t.ok(performance.now() - begin < 40_000)
 })

@@ -97,6 +97,13 @@ const cases: [what: string, text: string, says: string[]][] = [
     ['ConfigNotYaml sekisho.yaml:2:1: Cannot read as YAML: Map keys must be unique'],
   ],
   [
+    'aliases that grow without bound',
+    `a: &a [x, x]\nb: &b [${'*a, '.repeat(101)}]\nc: [${'*b, '.repeat(101)}]\n`,
+    [
+      'ConfigNotYaml sekisho.yaml:1:1: Cannot read as YAML: Excessive alias count indicates a resource exhaustion attack',
+    ],
+  ],
+  [
     'a list',
     '- a\n',
     [
@@ -171,4 +178,16 @@ t.test('parseConfig() takes what is given where the file says nothing, and says 
   t.same(of('inject: {capture: port}\n'), ['given:1', '--waf-image'])
   t.same(of(SMALLEST), ['sekisho-waf:1', 'sekisho.yaml:3:3'], 'the word of the file counts')
   t.throws(() => of('inject: port\n'), { message: /Cannot use 'inject' as it must be a mapping/ })
+})
+
+t.test('parseConfig() names the first twenty errors of what is no YAML at all', async (t) => {
+  const text = 'a: 1\n'.repeat(1000)
+  try {
+    parseConfig(webhookConfig, text, 'sekisho.yaml')
+    t.fail('it must be refused')
+  } catch (error) {
+    const { problems } = error as ConfigError
+    t.equal(problems.length, 20)
+    t.match(problems.at(-1)?.message, /^Cannot read as YAML: Map keys must be unique \(and \d+ more errors\)$/)
+  }
 })
