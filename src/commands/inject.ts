@@ -16,14 +16,24 @@ import { wafImageGiven } from './waf-image.ts'
 
 interface Options {
   readonly file: string
-  readonly config: string
+  readonly config?: string
   readonly wafImage?: string
   readonly namespace: string
   readonly namespaceLabel: Readonly<Record<string, string>>
   readonly output: string
 }
 
-const settingsOf = ({ config, wafImage }: Pick<Options, 'config' | 'wafImage'>): InjectSettings => {
+/** The image that manifests/base names. */
+const FRESH_IMAGE = 'registry.local/sekisho/sekisho-waf:dev'
+
+/** Without a file: what manifests/base installs. Said each time, since another installation may answer otherwise. */
+const settingsOfFresh = (image: string, io: Io): InjectSettings => {
+  io.stderr.write(`note: no --config: judged by the settings of a fresh installation, capture port, image ${image}\n`)
+  return webhookConfig.parse({ inject: { capture: 'port', image } }).inject
+}
+
+const settingsOf = ({ config, wafImage }: Options, io: Io): InjectSettings => {
+  if (config === undefined) return settingsOfFresh(wafImage ?? FRESH_IMAGE, io)
   try {
     return loadConfig(webhookConfig, config, wafImageGiven(wafImage)).config.inject
   } catch (error) {
@@ -65,7 +75,7 @@ const asText = ({ subject, verdict }: OfflineVerdict): string => {
 }
 
 const run = async (options: Options, io: Io): Promise<void> => {
-  const settings = settingsOf(options)
+  const settings = settingsOf(options, io)
   const yaml = await read(options.file, io)
   const judge = offlineJudge({
     objects: yaml.objects.map(({ object }) => object),
@@ -91,9 +101,9 @@ export const register: Register = (program, io) => {
     .command('inject')
     .description('what the webhook would make of Pods and workloads, without a cluster')
     .requiredOption('-f, --file <path>', 'YAML or JSON, any number of documents; - is stdin')
-    .requiredOption(
+    .option(
       '-c, --config <file>',
-      'the webhook’s configuration: kubectl -n sekisho-system get configmap sekisho-webhook',
+      'the webhook’s configuration (kubectl -n sekisho-system get configmap); a fresh installation’s if left out',
     )
     .option('--waf-image <image>', 'inject.image where the file leaves it out, as for `sekisho webhook`')
     .option('-n, --namespace <name>', 'namespace of objects that name none', 'default')
@@ -102,7 +112,7 @@ export const register: Register = (program, io) => {
     .addHelpText(
       'after',
       `${examples(
-        'sekisho inject -c webhook.yaml -f app.yaml',
+        'sekisho inject -f app.yaml',
         'sekisho inject -c webhook.yaml -f app.yaml --namespace-label sekisho.dev/waf=block',
         'kubectl get deployment web -o yaml | sekisho inject -c webhook.yaml -f - --output json',
       )}

@@ -1,5 +1,5 @@
 /** `sekisho inject` as a person uses it: files with many documents, options, mistakes, exit codes. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tap from 'tap'
@@ -106,6 +106,15 @@ tap.test('sekisho inject reads YAML as kubectl does', async (t) => {
   t.equal(JSON.parse(dated.stdout).data.day, '2030-01-01')
 })
 
+tap.test('sekisho inject without a configuration judges by that of a fresh installation, and says so', async (t) => {
+  const { code, stdout, stderr } = await sekisho(['inject', '-f', '-'], `${NAMESPACE}---\n${pod()}`)
+  t.equal(code, 0)
+  t.match(stderr, /^note: no --config: judged by the settings of a fresh installation, capture port, image /)
+  const image = /image (\S+)/.exec(stderr)?.[1] ?? ''
+  t.match(stdout, `image: ${image}`)
+  t.match(readFileSync('manifests/base/webhook.yaml', 'utf8'), image, 'the image of the manifests')
+})
+
 tap.test('sekisho inject says what is wrong with its input, and exits with 2', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'sekisho-test-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
@@ -113,7 +122,6 @@ tap.test('sekisho inject says what is wrong with its input, and exits with 2', a
   writeFileSync(bad, 'inject: { capture: port, image: x, lowestmode: detect }\n')
   const cases: [string, string[], RegExp][] = [
     ['', ['inject', '-c', CONFIG], /required option '-f, --file <path>'/],
-    ['', ['inject', '-f', '-'], /required option '-c, --config <file>'/],
     ['a: [', ['inject', '-c', CONFIG, '-f', '-'], /^error: Cannot read stdin: .* at line 1/],
     ['', ['inject', '-c', CONFIG, '-f', join(folder, 'none.yaml')], /^error: Cannot read .*none\.yaml: ENOENT/],
     ['', ['inject', '-c', bad, '-f', '-'], /did you mean 'inject\.lowestMode'/],
