@@ -38,7 +38,7 @@ export function tagsToIds(files: readonly RuleFile[]): { files: RuleFile[]; chan
   const replace = (node: Node): Node => {
     if (node.kind !== 'rule' && node.kind !== 'action') return node
     const actions = node.actions.flatMap((action) => replaced(action, rules))
-    if (actions.every((action, i) => action === node.actions[i])) return node
+    if (actions.length === node.actions.length && actions.every((action, i) => action === node.actions[i])) return node
     const next = { ...node, actions }
     changed.add(next)
     return next

@@ -129,6 +129,7 @@ for (const [what, extra] of Object.entries({
 t.test('compile() leaves a guard that does more than jump in its place', (t) => {
   for (const [operator, actions] of [
     ['@lt 2', 'pass,log,skipAfter:END'],
+    ['@lt 2', 'pass,skipAfter:END'],
     ['@lt 2', 'pass,nolog,setvar:tx.seen=1,skipAfter:END'],
     ['@lt 2', 'pass,nolog,skipAfter:ELSEWHERE'],
     ['@lt %{tx.blocking_paranoia_level}', 'pass,nolog,skipAfter:END'],
@@ -188,6 +189,16 @@ t.test('compile() writes removals by tag as removals by id, of what is loaded', 
   const real = textIn(compiled({ release: crs25 }), 'REQUEST-941-APPLICATION-ATTACK-XSS.conf')
   t.match(real, 'ctl:ruleRemoveTargetById=941130;REQUEST_FILENAME')
   t.notMatch(real, /941101|xss-perf-disable;/)
+  t.end()
+})
+
+t.test('compile() leaves a removal by tag out when no rule with the tag looks there', (t) => {
+  const by = 'SecRule REQUEST_URI "@contains /" "id:920001,phase:1,pass,nolog,ctl:ruleRemoveTargetByTag=perf;FILES"\n'
+  const release = releaseOf({
+    'rules/REQUEST-920-X.conf': by,
+    'rules/REQUEST-942-X.conf': detects(942001, { tags: ['perf'] }),
+  })
+  t.match(textIn(compiled({ release }), 'REQUEST-920-X.conf'), /"id:920001,\\\n\s+phase:1,\\\n\s+pass,\\\n\s+nolog"\n$/)
   t.end()
 })
 

@@ -6,9 +6,16 @@ import fc from 'fast-check'
 import t from 'tap'
 import { manifestText, readManifest } from '../../../src/rules/compile/manifest.ts'
 import { type SealInput, seal } from '../../../src/rules/compile/seal.ts'
-import { compiled, hash, key } from './support.ts'
+import { compiled, hash, key, releaseOf, SMALL } from './support.ts'
 
-const content = compiled()
+// With data files, whose names stand behind ca.crt.
+const content = compiled({
+  release: releaseOf({
+    ...SMALL,
+    'rules/REQUEST-930-X.conf': 'SecRule ARGS "@pmFromFile x.data" "id:930001,phase:2,block"\n',
+    'rules/x.data': 'x\n',
+  }),
+})
 const INPUT: SealInput = { namespace: 'shop', sequence: 7, rollback: false, keys: [key.public], hash, sign: key.sign }
 const sealed = (change: Partial<SealInput> = {}) => {
   const outcome = seal(content, { ...INPUT, ...change })
@@ -63,6 +70,8 @@ t.test('seal() writes a manifest whose sums sha256sum checks', (t) => {
     execFileSync('sh', ['-ec', "grep -E '^[0-9a-f]{64}  ' manifest | sha256sum -c --strict --quiet -"], { cwd: place })
   t.doesNotThrow(check)
   t.match(Buffer.from(manifest).toString(), /^[0-9a-f]{64} {2}ca\.crt$/m)
+  const names = readManifest(Buffer.from(manifest).toString())!.sums.map(({ name }) => name)
+  t.strictSame(names, names.toSorted())
   writeFileSync(join(place, 'REQUEST-901-INITIALIZATION.conf'), '# nothing\n')
   t.throws(check)
   t.end()
