@@ -134,9 +134,14 @@ function scopeOf(first: RuleNode | ActionNode): Scope {
   return operator.name === 'streq' ? 'exact' : operator.name === 'beginsWith' ? 'prefix' : 'none'
 }
 
+/** Whether the path is decoded and then freed of `..` before it is compared, and compared only then. */
 const normalises = (first: RuleNode | ActionNode): boolean => {
-  const names = actionsOf(first, 't').map(({ value }) => value)
-  return names.includes('urlDecodeUni') && (names.includes('normalizePath') || names.includes('normalisePath'))
+  const names = actionsOf(first, 't').map(({ value }) => value ?? '')
+  // `t:none` takes back all before it.
+  const effective = names.slice(names.lastIndexOf('none') + 1)
+  const decoded = effective.indexOf('urlDecodeUni')
+  const freed = Math.max(effective.lastIndexOf('normalizePath'), effective.lastIndexOf('normalisePath'))
+  return decoded !== -1 && freed > decoded && actionsOf(first, 'multiMatch').length === 0
 }
 
 function* judgeCtl(action: Action, first: RuleNode | ActionNode): Generator<Problem> {
@@ -167,7 +172,7 @@ function* judgeCtl(action: Action, first: RuleNode | ActionNode): Generator<Prob
     yield problem(
       'ExclusionTooWide',
       action.at,
-      'with @beginsWith say t:none,t:urlDecodeUni,t:normalizePath too, else /path/../other would be excluded as well',
+      'with @beginsWith say t:none,t:urlDecodeUni,t:normalizePath in this order, else /path/../other would be excluded as well',
     )
 }
 

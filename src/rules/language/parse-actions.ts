@@ -16,7 +16,8 @@ export const actionName = canonical(ACTIONS)
 
 const BLANKS = /[ \t]*(?:\\\r?\n[ \t]*)*/y
 const MACRO = String.raw`%\{[^}"'\n]*\}`
-const COLLECTION = `(?:${WRITABLE.join('|')})[:.]`
+/** A name that begins with a slash the scanner takes for a regex, up to the next slash, whatever stands between. */
+const COLLECTION = `(?:${WRITABLE.join('|')})[:.](?!/)`
 const PLAIN_NAME = String.raw`${COLLECTION}[^=,"'%\s\\]+`
 const VARIABLE_NAME = String.raw`${COLLECTION}(?:${MACRO}|[^=,"'%\s\\])+`
 const phases = Object.keys(PHASES).filter((word) => !/\d/.test(word))
@@ -32,7 +33,13 @@ const form = (source: string, wanted: string): Form => ({ pattern: new RegExp(so
 
 /** Values that may be quoted: the quotes are taken off. */
 const either = (source: string): string => `(?:'(?:${source})'|(?:${source}))`
-const TEXT = String.raw`'(?:[^%'\\\r\n]|\\[\s\S]|%\{[^}]*\})+'|"(?:[^"%\\\r\n]|\\.|%)+"|(?![ \t'])(?:[^,"\\\r\n'])+`
+/**
+ * Where the scanner disagrees with the eye, nothing is taken: a quote after a backslash (escaped only if a plain character stands before that), and a
+ * % that is no macro (in a value without single quotes it takes the comma or the quote after it along).
+ */
+const TEXT_MACRO = String.raw`%\{[^}"',\r\n]*\}`
+const ESCAPED = String.raw`(?<=[^\\'}])\\'`
+const TEXT = String.raw`'(?:[^%'\\\r\n]|\\(?!')|${ESCAPED}|\\\r?\n|%\{[^}'\r\n]*\})+'|"(?:[^"%\\\r\n]|\\(?!")|${TEXT_MACRO})+"|(?![ \t'])(?:[^,"%\\\r\n']|${TEXT_MACRO})+`
 const TEXT_WANTED = 'it is written in single quotes, holds no line break and no % but of a macro, and is not empty'
 const FORMS: Readonly<Record<Exclude<ActionValue, 'flag'>, Form>> = {
   allow: form('phase|request', 'it is allow, allow:phase or allow:request'),
@@ -51,7 +58,7 @@ const FORMS: Readonly<Record<Exclude<ActionValue, 'flag'>, Form>> = {
   predicate: form(TEXT, TEXT_WANTED),
   collection: form(`[A-Za-z]+=(?:${TEXT})`, `it is NAME=value; ${TEXT_WANTED}`),
   quoted: form(
-    String.raw`'(?:[^'\\\r\n]|\\.)+'`,
+    String.raw`'(?:[^'\\\r\n]|\\(?!')|${ESCAPED})+'`,
     'it is written in single quotes, since the engine would take in what follows',
   ),
   'quoted-digits': form("'[0-9]+'", 'it is a number in single quotes, since the engine would take in what follows'),

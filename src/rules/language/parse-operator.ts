@@ -39,8 +39,9 @@ function quotedOperator(scanner: Scanner): Operator {
   const implicit = !text.startsWith('@')
   const { name, argument } = implicit ? { name: 'rx', argument: text } : named(text)
   if (text === '') scanner.fail('BadOperator', open, 'the operator is empty')
-  if (/^\\+"/.test(argument))
-    scanner.fail('BadOperator', from, 'to the engine the operator ends at the \\" it begins with: write \\x22')
+  // An escape needs something before it that is neither a macro nor what a % takes along.
+  if (/(?:^|%\{[^}]*\}|%[^{])\\+"/.test(argument))
+    scanner.fail('BadOperator', from, 'to the engine the operator ends at this \\": write \\x22')
   if (text.endsWith('%'))
     scanner.fail('BadOperator', end - 1, 'to the engine %" does not end the operator: write [%] or \\x25')
   if (scanner.text.startsWith('\\"', end + 1))

@@ -46,6 +46,19 @@ for (const [what, text] of Object.entries(GOOD))
     t.equal(inPod(text), '', 'and so does the WAF')
   })
 
+const BELOW = (transformations: string): string =>
+  `SecRule REQUEST_FILENAME "@beginsWith /a" "id:100001,phase:1,pass,nolog,${transformations},ctl:ruleRemoveById=942100"\n`
+for (const transformations of [
+  't:none',
+  't:normalizePath',
+  't:normalizePath,t:urlDecodeUni',
+  't:urlDecodeUni,t:normalizePath,t:none',
+  't:urlDecodeUni,t:normalizePath,multiMatch',
+])
+  t.test(`lint() takes no exclusion below a path that is compared after ${transformations}`, async (t) => {
+    t.match(custom(BELOW(transformations)), [/@beginsWith say t:none,t:urlDecodeUni,t:normalizePath in this order/])
+  })
+
 t.test('lint() says the sentence that kubectl shows', async (t) => {
   const lines = '# a\n'.repeat(13)
   t.strictSame(custom(`${lines}SecRule ARGS "@detectSQLI" "id:100001,phase:2,deny"\n`), [

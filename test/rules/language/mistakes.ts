@@ -313,6 +313,42 @@ export const MISTAKES: Readonly<Record<string, Mistake>> = {
     code: 'UnknownAction',
     says: /deyn/,
   },
+  'a revision that takes in the next rule': {
+    text: rule('pass,rev:2'),
+    code: 'BadValue',
+    says: /action "rev" .* would take in/,
+    silent: true,
+  },
+  'a percent sign that takes in the comma': {
+    text: rule('pass,tag:a%,log'),
+    code: 'BadValue',
+    says: /action "tag"/,
+    silent: true,
+  },
+  'a quote that is not escaped': {
+    text: `SecAction "id:7,phase:1,pass,msg:'\\',ctl:ruleEngine=Off"\n# '`,
+    code: 'BadValue',
+    says: /action "msg"/,
+    silent: true,
+  },
+  'a name that is a regex to the engine': {
+    text: rule('pass,setvar:tx./a=1'),
+    code: 'BadValue',
+    says: /action "setvar"/,
+    silent: true,
+  },
+  'a macro that is a regex to the engine': {
+    text: rule("pass,msg:'%{tx./a}, %{tx.b/}'"),
+    code: 'BadMacro',
+    says: /tx\.\/a/,
+    silent: true,
+  },
+  'a directive hidden behind an operator': {
+    text: `SecRule ARGS "@rx 100%" "id:7,phase:1,pass,msg:'a id:8 SecRuleEngine Off #'"`,
+    code: 'BadOperator',
+    says: /%" does not end/,
+    silent: true,
+  },
   // Rules together
   'a rule without an id': { text: 'SecRule ARGS "@rx a" "phase:2,pass"', code: 'NoId', says: /no id/ },
   'an action without an id': { text: 'SecAction "phase:1,pass"', code: 'NoId', says: /no id/, silent: true },

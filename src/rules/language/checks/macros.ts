@@ -14,7 +14,7 @@ export function* judgeMacros(value: string, at: Position): Generator<Problem> {
       yield problem('BadMacro', at, `a macro does not end: '${shown(value)}'`)
       continue
     }
-    const [, name, , part] = /^([A-Za-z_]+)(?:([:.])([^"|,\n \t}]+))?$/.exec(text) ?? []
+    const [, name, , part] = /^([A-Za-z_]+)(?:([:.])(?![/'])([^"|,\n \t}]+))?$/.exec(text) ?? []
     const known = name === undefined ? undefined : variableName(name)
     const kind = known === undefined ? undefined : own(VARIABLES, known)
     if (kind === undefined || kind === 'no' || (kind === 'single' && part !== undefined))
