@@ -116,6 +116,11 @@ function directive(text,    word, part, n) {
       say("an operator must not end in a backslash: write \\x5c")
       return
     }
+    # To the engine %" does not end the operator: what follows would be read as directives.
+    if (part[2] ~ /%$/) {
+      say("an operator must not end in a percent sign: write \\x25")
+      return
+    }
     sec_rule(trim(substr(trim(part[1]), 8)), part[2], part[4])
   } else if (word == "SecAction") {
     if (n != 3 || trim(part[3]) != "" || trim(part[1]) != "SecAction") {
@@ -177,7 +182,7 @@ function sec_rule(vars, operator, action_text,    n, i, v, base, op, argument, n
 # rule_actions TEXT CHAINED: checks the actions and sets `chains`.
 function rule_actions(text, chained,    i, c, quoted, item, n, list, word, value, seen_id, phase, disruptive) {
   chains = 0
-  if (!chained) normalised = text ~ /t:urlDecodeUni/ && text ~ /t:normali[sz]ePath/
+  if (!chained) normalised = text ~ /^(.*,)?[ \t]*t:none,[ \t]*t:urlDecodeUni,[ \t]*t:normali[sz]ePath[ \t]*(,.*)?$/ && text !~ /multiMatch/ && gsub(/(^|,)[ \t]*t:/, "&", text) == 3
   if (text ~ /\\/) {
     say("a backslash among the actions: none is needed there")
     return
@@ -208,6 +213,11 @@ function rule_actions(text, chained,    i, c, quoted, item, n, list, word, value
     sub(/:.*/, "", word)
     word = trim(word)
     value = index(item, ":") ? trim(substr(item, index(item, ":") + 1)) : ""
+    # The engine reads these up to the next comma, over the end of the actions, or an unquoted % over the closing quote.
+    if (value !~ /^'/ && (word ~ /^(rev|ver|accuracy|maturity)$/ || (word == "tag" && value ~ /%/))) {
+      say("the value of '" word "' must stand in single quotes")
+      continue
+    }
     if (value ~ /^'[^']*'$/) value = substr(value, 2, length(value) - 2)
     else if (value ~ /'/) {
       say("a quote inside the value of '" word "': put it round the whole value")

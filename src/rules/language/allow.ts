@@ -65,5 +65,5 @@ export const ALLOWED_MARKER = /^CUSTOM-[A-Z0-9-]+$/
 export const ALLOWED_LOGDATA_MACRO = /^(?:MATCHED_VAR|MATCHED_VAR_NAME|TX\.[0-9])$/
 
 /** The ids of a namespace's own rules, and those of rules that detect, which an exclusion may name. */
-export const CUSTOM_IDS = { first: 100_000, last: 199_999 } as const
+export const CUSTOM_IDS = { first: 1, last: 199_999 } as const
 export const DETECTING_IDS = { first: 911_000, last: 944_999 } as const

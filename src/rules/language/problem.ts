@@ -178,7 +178,7 @@ export const ALLOWANCE = {
   },
   ForeignId: {
     sentence: 'The id is outside of the range for a namespace’s own rules.',
-    remedy: 'Use one from 100000 to 199999.',
+    remedy: 'Use one from 1 to 199999.',
   },
   MacroNotAllowed: {
     sentence: 'A macro could put a secret into the log, or is taken as text.',

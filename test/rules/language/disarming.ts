@@ -8,6 +8,8 @@ const scoped = (actions: string, operator = '@streq /a'): string =>
   rule(`pass,nolog,${actions}`, 'REQUEST_FILENAME', operator)
 
 export const DISARMING: Readonly<Record<string, string>> = {
+  'makes a directive of its message, after an operator that a percent sign keeps open': `SecRule ARGS "@rx 100%" "id:100001,phase:1,pass,msg:'x id:5 SecRuleEngine Off #'"\n`,
+  'swallows the end of its actions, and with it the next rule\u2019s scope': `SecRule REQUEST_URI "@rx ." "id:100001,phase:1,pass,nolog,rev:2"\nSecRule REQUEST_FILENAME "@streq /a" "id:100002,phase:1,pass,nolog,ctl:ruleRemoveById=942100"\n`,
   'switches the engine off': 'SecRuleEngine Off\n',
   'switches the engine to detection': 'SecRuleEngine DetectionOnly\n',
   'switches the engine off in lower case': 'secruleengine off\n',
