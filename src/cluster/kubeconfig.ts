@@ -7,7 +7,7 @@ import type { Access, AccessOptions } from './credentials.ts'
 export async function kubeconfigAccess({ kubeconfig, context }: AccessOptions): Promise<Access> {
   const config = new KubeConfig()
   if (kubeconfig === undefined) config.loadFromDefault()
-  else config.loadFromFile(kubeconfig)
+  else load(config, kubeconfig)
   if (context !== undefined) {
     const known = config.getContexts().map(({ name }) => name)
     if (!known.includes(context))
@@ -41,5 +41,16 @@ export async function kubeconfigAccess({ kubeconfig, context }: AccessOptions): 
       const basic = auth ? { Authorization: `Basic ${Buffer.from(auth).toString('base64')}` } : {}
       return { ...(headers as Record<string, string>), ...basic }
     },
+  }
+}
+
+/** A file that is none would be quoted whole in the parser's words; it may hold keys, and bytes that harm a terminal. */
+function load(config: KubeConfig, path: string): void {
+  try {
+    config.loadFromFile(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const why = code === undefined ? 'it is not a kubeconfig' : code === 'ENOENT' ? 'there is no such file' : code
+    throw new Error(`Cannot read the kubeconfig ${JSON.stringify(path)}: ${why}`)
   }
 }
