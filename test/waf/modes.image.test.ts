@@ -33,6 +33,15 @@ t.test('detect lets an attack through to the app and says so, with the app’s a
         const audit = await pod.audit(seen.at(-1)!.headers['x-sekisho-request-id'])
         t.match(audit, { action: 'detected', status: 200 })
       }
+      const xml = (body: string) => ask('/', { headers: { 'content-type': 'text/xml' }, body })
+      const attribute = await xml(`<a b="1' UNION SELECT a,b FROM c--"/>`)
+      t.equal(attribute.status, 200)
+      const doctype = await xml('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///nothing">]><a/>')
+      t.equal(doctype.status, 200)
+      t.match((await pod.audit(seen.at(-1)!.headers['x-sekisho-request-id'])).rules[0], { id: '200031' })
+      const since = Date.now()
+      t.equal((await xml(`<a>${'<b c="1"/>'.repeat(90_000)}</a>`)).status, 200)
+      t.ok(Date.now() - since < 10_000, `${Date.now() - since} ms`)
       // What does not parse is not refused either.
       t.equal((await ask('/', { headers: { 'content-type': 'application/json' }, body: '{"a":{' })).status, 200)
     },
@@ -41,14 +50,14 @@ t.test('detect lets an attack through to the app and says so, with the app’s a
 
 t.test('baseline-block serves the baseline at once where no rule set was placed', async (t) => {
   await withPod({ updater: false }, async (pod) => {
-    t.match(pod.status(), { state: 'active', reason: 'WithoutBundle', wanted: '', mode: 'block' })
+    t.match(await pod.active(), { reason: 'WithoutBundle', wanted: '', mode: 'block' })
     t.equal((await ask(ATTACK)).status, 403)
   })
 })
 
 t.test('baseline-detect only detects until a rule set is placed, then blocks', async (t) => {
   await withPod({ updater: false, env: { SEKISHO_WITHOUT_BUNDLE: 'baseline-detect' } }, async (pod) => {
-    t.match(pod.status(), { reason: 'WithoutBundle', mode: 'detect' })
+    t.match(await pod.active(), { reason: 'WithoutBundle', mode: 'detect' })
     t.equal((await ask(ATTACK)).status, 200)
     await pod.restartRules()
     await pod.active(({ mode }) => mode === 'block')

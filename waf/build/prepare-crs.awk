@@ -1,10 +1,12 @@
-# Two changes to the rules of the OWASP CRS, both without effect on any verdict:
+# Three changes to the rules of the OWASP CRS, the first two without effect on any verdict:
 #
 # 1. Rules on RESPONSE_BODY are dropped, with the rules chained to them. Response bodies are not read (SecResponseBodyAccess Off), so
 #    they can never match; loaded, they take 16 MiB of each process.
 # 2. Rule 941010 takes REQUEST_FILENAME out of the rules with the tag xss-perf-disable on every plain path, by tag: the engine then
 #    expands and compares all tags of every rule for every value, a quarter of all CPU. The same by id costs next to nothing. The ids
 #    are those of the tagged rules that look at REQUEST_FILENAME.
+# 3. Rules on the text of an XML document (XML:/*) are given its attributes too (XML://@*): of most rules only the text is compared, so
+#    that an attack in an attribute would pass.
 #
 # A rule is all lines up to one that does not end in a backslash.
 function flush_rule(    id) {
@@ -19,6 +21,7 @@ function flush_rule(    id) {
     if (!chained) dropped = (variables ~ /^RESPONSE_BODY$/)
     chained = (rule ~ /(^|[,"' \t])chain([,"' \t\n]|$)/ && directive == "SecRule")
     sub(/ctl:ruleRemoveTargetByTag=xss-perf-disable;REQUEST_FILENAME/, removal, rule)
+    if (variables ~ /(^|\|)XML:\/\*(\||$)/ && variables !~ /XML:\/\/@\*/) sub(/XML:\/\*/, "XML:/*|XML://@*", rule)
     # The empty line matters: after a rule without actions, as chained ones may be, the engine would read the next line as its actions.
     if (!dropped) printf "%s\n", rule > out
   }

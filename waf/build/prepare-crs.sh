@@ -36,6 +36,9 @@ awk -v target="$target" -f "$here/prepare-crs.awk" pass=1 "$rules"/*.conf pass=2
 left=$(cat "$target"/*.conf | awk '!/^[ \t]*#/' | grep -c 'ruleRemoveTargetByTag=xss-perf-disable' || true)
 [ "$left" = 0 ] || fail "rule 941010 was not rewritten"
 if grep -lE '^SecRule RESPONSE_BODY ' "$target"/*.conf >&2; then fail "rules on RESPONSE_BODY are left in these files"; fi
+if grep -hE '^SecRule [^ ]*XML:/[*]' "$target"/*.conf | grep -vE '^SecRule [^ ]*XML://@[*]' >&2; then
+  fail "these rules look at the text of an XML document and not at its attributes"
+fi
 
 printf '%s\n' "$version" > "$target/VERSION"
 awk -f "$here/../lib/count.awk" "$target"/*.conf > "$target/RULES"
