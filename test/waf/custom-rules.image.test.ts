@@ -72,7 +72,9 @@ t.test('sekisho-rules refuses a broken rule with its line, and the last good set
   const { refusals } = pod.customStatus()
   t.match(refusals[0], /^rules\.conf:5: 'SecRuleEngine' is not allowed here/)
   t.match(refusals[1], /^rules\.conf:4: the pattern of @rx does not compile: /)
-  t.match(pod.rules!.stderr(), /rules\.conf:5: 'SecRuleEngine' is not allowed here/)
+  await until('the line in the log', () =>
+    /rules\.conf:5: 'SecRuleEngine' is not allowed here/.test(pod.rules!.stderr()),
+  )
   t.match(pod.status(), { generation, state: 'active' })
   t.equal((await ask('/internal/x')).status, 403)
 })
@@ -86,6 +88,35 @@ t.test('sekisho-waf refuses rules that would refuse everybody, before any traffi
   await until('the refusal', () => pod.customStatus().refusals[0]?.startsWith('GoodRequestRefused'))
   t.strictSame((await endLoad()).failed, [])
   t.ok(await pod.ready())
+})
+
+t.test('sekisho-rules says the reason of the rules that are there, not of those the WAF refused before', async (t) => {
+  const { generation } = pod.status()!
+  const refusal = async (rules: string, reason: RegExp) => {
+    pod.setCustom({ 'rules.conf': rules })
+    await until(`the refusal ${reason}`, () => reason.test(pod.customStatus().refusals[0] ?? ''))
+    // Long enough for another look, which must not put the old reason back.
+    await new Promise((done) => setTimeout(done, 3000))
+    t.match(pod.customStatus(), { state: 'refused', generation, refusals: [reason] })
+  }
+  await refusal('SecRuleEngine Off\n', /^rules\.conf:1: 'SecRuleEngine' is not allowed here/)
+  const same = 'SecRule ARGS "@rx a" "id:7,phase:2,deny"\n'
+  await refusal(same + same, /^rules\.conf:2: id 7 is taken by rules\.conf:1/)
+  t.match(await pod.active(), { generation, wanted: generation })
+})
+
+t.test('sekisho-rules refuses too many rules and too much text within seconds', async (t) => {
+  const rules = (n: number, fill = '') =>
+    Array.from({ length: n }, (_, i) => `SecRule ARGS "@rx a${i}${fill}" "id:${i + 1},phase:2,deny"\n`).join('')
+  for (const [text, reason] of [
+    [rules(3000), /^rules\.conf:501: more than 500 rules/],
+    [rules(9000, 'x'.repeat(40)), /^all files: \d+ bytes, more than 262144/],
+  ] as const) {
+    const since = Date.now()
+    pod.setCustom({ 'rules.conf': text })
+    await until('the refusal', () => reason.test(pod.customStatus().refusals[0] ?? ''))
+    t.ok(Date.now() - since < 20_000)
+  }
 })
 
 t.test('sekisho-rules goes back to the baseline when the ConfigMap is taken away', async (t) => {

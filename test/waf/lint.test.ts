@@ -151,6 +151,18 @@ for (const [what, [text, message]] of Object.entries(refused))
     for (const line of lines) t.match(line, /^\d+: /)
   })
 
+t.test('lint refuses more than 500 rules at the first one over, and has none of their patterns compiled', async (t) => {
+  const rule = (id: number) => `SecRule ARGS "@rx a${id}" "id:${id},phase:2,deny"\n`
+  const rules = (n: number) => Array.from({ length: n }, (_, i) => rule(i + 1)).join('')
+  t.strictSame(lint(rules(500)), [])
+  const folder = t.testdir({ 'rules.conf': `${rules(501)}SecRuleEngine Off\n` })
+  const how = { cwd: folder, encoding: 'utf8' } as const
+  const { stdout, status } = spawnSync('awk', ['-v', 'regexes=patterns', '-f', LINT, 'rules.conf'], how)
+  t.equal(status, 1)
+  t.match(stdout, /^rules\.conf:501: more than 500 rules, .*\n$/)
+  t.equal(readFileSync(join(folder, 'patterns'), 'utf8'), '')
+})
+
 t.test('lint tells of every file by its own name', async (t) => {
   const folder = t.testdir({ 'a.conf': MANY, 'b.conf': MANY })
   const { stdout } = spawnSync('awk', ['-f', LINT, 'a.conf', 'b.conf'], { cwd: folder, encoding: 'utf8' })

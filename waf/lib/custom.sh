@@ -4,6 +4,8 @@
 CUSTOM=/etc/sekisho/custom
 # What became of them, for people and for the report of what a Pod runs.
 CUSTOM_STATUS=$RUN/custom.json
+# All files together. lint.awk bounds the number of rules.
+CUSTOM_BYTES=262144
 
 # fingerprint: changes when the folder's content does, at the price of one process. A mounted ConfigMap is switched by its link ..data.
 fingerprint() {
@@ -32,6 +34,11 @@ take_custom() {
 
 # lint_custom FOLDER: prints what is refused, a line each, and fails if there is any.
 lint_custom() {
+  _bytes=$(cat "$1"/*.conf | wc -c)
+  if [ "$_bytes" -gt "$CUSTOM_BYTES" ]; then
+    printf 'all files: %s bytes, more than %s: take rules out, or write one with alternatives\n' "$_bytes" "$CUSTOM_BYTES"
+    return 1
+  fi
   _patterns=$1/.patterns
   : > "$_patterns"
   _lint=0

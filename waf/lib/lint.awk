@@ -3,6 +3,8 @@
 # It is an allow-list of a narrow form, since what it does not understand the engine may: only SecRule, SecAction and SecMarker; the
 # operator in double quotes on one line; actions in double quotes; no quote escaped anywhere. docs/reference/waf.md shows the lists.
 #
+# More than MOST_RULES are refused unread: each pattern is compiled by a process of its own, and in the WAF compared with every request.
+#
 # -v regexes=FILE: "file:line<TAB>pattern" of each @rx, to be compiled by someone who can.
 function say(message) {
   print where ": " message
@@ -17,6 +19,7 @@ function words(list, into,    i, n, w) {
   for (i = 1; i <= n; i++) into[w[i]] = 1
 }
 BEGIN {
+  MOST_RULES = 500
   FIRST_ID = 1
   LAST_ID = 199999
   words("rx pm streq strmatch contains containsWord beginsWith endsWith within eq ge gt le lt ipMatch detectSQLi detectXSS validateByteRange validateUrlEncoding validateUtf8Encoding noMatch unconditionalMatch", operators)
@@ -75,7 +78,7 @@ logical == "" && /^[ \t]*#/ {
   logical = ""
 }
 END {
-  finish_file()
+  if (!too_many) finish_file()
   exit bad
 }
 function finish_file(    n, i, want) {
@@ -105,6 +108,15 @@ function directive(text,    word, part, n) {
     say("the chain has no next rule: a SecRule must follow")
     open_chain = ""
     return
+  }
+  if ((word == "SecRule" || word == "SecAction") && ++rules > MOST_RULES) {
+    say("more than " MOST_RULES " rules, chained ones counted: write one rule with alternatives, or @pm or @within with a list of words")
+    too_many = 1
+    if (regexes != "") {
+      close(regexes)
+      printf "" > regexes
+    }
+    exit
   }
   n = split(text, part, "\"")
   if (word == "SecRule") {
