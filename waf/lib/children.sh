@@ -42,8 +42,42 @@ start_ticker() {
   while sleep 5; do
     echo ':tick' >&3
     echo ':flush' >&6
+    sweep_bodies
   done < /dev/null > /dev/null 2>&1 &
   TICKER=$!
+}
+
+# sweep_bodies: removes the files of bodies whose worker was killed. Listed before the open files are: a new one is held from its first
+# moment.
+sweep_bodies() {
+  for _body in "$TMP"/body/*; do
+    [ -e "$_body" ] || return 0
+    break
+  done
+  _bodies=$(printf '%s\n' "$TMP"/body/*)
+  _held=$(find /proc/[0-9]*/fd -lname "$TMP/body/*" -printf '%l\n')
+  for _body in $_bodies; do
+    case "
+$_held
+" in
+      *"
+$_body
+"*) ;;
+      *) rm -f "$_body" ;;
+    esac
+  done
+  drain_bodies
+}
+
+# drain_bodies: the connector never ends a request whose body failed while it was read (413, 400, 503), so that its file stays open and
+# fills the volume. While that is more than half full, the oldest are emptied of those to which nothing was written for twice
+# client_body_timeout: no client can still be sending them.
+drain_bodies() {
+  find "$TMP/body" -type f -size +0 -mmin +0.5 -printf '%T@ %p\n' | sort -n | while read -r _ _body; do
+    _used=$(df -P "$TMP" | awk 'NR == 2 { print $5 + 0 }')
+    [ "$_used" -gt 50 ] || return 0
+    : > "$_body"
+  done
 }
 
 # gone PID: whether a child has ended; `jobs` reaps.
