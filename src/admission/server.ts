@@ -18,6 +18,7 @@ import { createHealthServer } from './health-server.ts'
 import type { AdmissionMetrics } from './metrics.ts'
 import type { Checks } from './readiness.ts'
 import type { Reviewers } from './review.ts'
+import { silentConnections } from './silent-connections.ts'
 
 export interface ServerOptions {
   readonly listen: { readonly address: string; readonly port: number }
@@ -85,6 +86,7 @@ export const createServer = (options: ServerOptions): WebhookServer => {
     frameworkErrors: (error, _request, reply) => void refuse(error, reply),
   })
   const server = app.server as HttpsServer
+  const endSilent = silentConnections(server)
 
   // Asked when the answer is there, not when the request came: a review that began before the signal ends its connection too.
   const sayGoodbye = (reply: FastifyReply) => {
@@ -175,7 +177,10 @@ export const createServer = (options: ServerOptions): WebhookServer => {
       draining = true
       files?.close()
       // A connection whose answer left just before draining began falls idle later; nobody else would close it.
-      const sweep = setInterval(() => server.closeIdleConnections(), 100)
+      const sweep = setInterval(() => {
+        server.closeIdleConnections()
+        endSilent()
+      }, 100)
       const patience = setTimeout(() => server.closeAllConnections(), LONGEST_REVIEW_MS)
       await app.close()
       clearInterval(sweep)

@@ -1,6 +1,9 @@
 /** drainWhenAsked, and the server under it: nobody who asks while we stop goes without an answer. */
+import { once } from 'node:events'
 import https from 'node:https'
+import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import tls from 'node:tls'
 import t from 'tap'
 import { drainWhenAsked } from '../../src/admission/drain.ts'
 import { allow } from '../../src/api/verdict.ts'
@@ -91,4 +94,17 @@ t.test('createServer() gives what was being judged its answer when it closes', a
   gate.resolve()
   t.equal((await late).status, 200)
   await closing
+})
+
+t.test('createServer() closes without waiting for connections on which nothing was asked', async (t) => {
+  const running = await startServer(t)
+  const raw = net.connect(running.port, '127.0.0.1')
+  const secure = tls.connect({ port: running.port, host: '127.0.0.1', rejectUnauthorized: false })
+  for (const socket of [raw, secure]) socket.on('error', () => {})
+  t.teardown(() => [raw, secure].forEach((socket) => void socket.destroy()))
+  await Promise.all([once(raw, 'connect'), once(secure, 'secureConnect')])
+  t.equal((await post(running, review())).status, 200)
+  const begin = performance.now()
+  await running.server.close()
+  t.ok(performance.now() - begin < 5000, `it took ${Math.round(performance.now() - begin)} ms`)
 })
