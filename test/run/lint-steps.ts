@@ -10,13 +10,15 @@ export interface LintStep {
 export function lintSteps(): LintStep[] {
   const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], { encoding: 'utf8' }).trim().split('\n')
   const scripts = files.filter((file) => file.endsWith('.sh') || /^(#!.*\bsh)$/m.test(firstLine(file)))
+  const dockerfiles = files.filter((file) => /(^|\/)Dockerfile$/.test(file))
   const steps: LintStep[] = [
+    { name: 'dockerfiles', command: 'node', args: ['test/run/check-dockerfile.ts', ...dockerfiles] },
     { name: 'types', command: 'tsc', args: ['--noEmit'] },
     { name: 'format', command: 'biome', args: ['ci', '--error-on-warnings', '.'] },
     { name: 'imports', command: 'depcruise', args: ['--output-type', 'err-long', 'src', 'certs-job'] },
     { name: 'shell', command: 'shellcheck', args: ['--external-sources', ...scripts] },
   ]
-  return scripts.length === 0 ? steps.slice(0, 3) : steps
+  return scripts.length === 0 ? steps.filter(({ name }) => name !== 'shell') : steps
 }
 
 function firstLine(file: string): string {
