@@ -1,6 +1,6 @@
 /** Where images and what they are made of lie, and what an image is called. The cache stands outside the repository: a clean clone stays warm. */
-import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { cacheFolder } from '../cluster/cache.ts'
 
 /** Image names are closed: each has a Dockerfile of ours. */
 export const IMAGES = ['sekisho', 'sekisho-waf', 'sekisho-ids'] as const
@@ -8,10 +8,8 @@ export type ImageName = (typeof IMAGES)[number]
 
 export const repository = resolve(import.meta.dirname, '../..')
 
-export const cacheDirectory = (): string => process.env['SEKISHO_CACHE'] || join(homedir(), '.cache/sekisho')
-
 /** A path in the cache. */
-export const cached = (...parts: string[]): string => join(cacheDirectory(), ...parts)
+export const cached = (...parts: string[]): string => join(cacheFolder(), ...parts)
 
 /** The version in image tags and labels. */
 export const imageVersion = (): string => process.env['VERSION'] || 'dev'
