@@ -241,7 +241,8 @@ t.test(`createServer() answers ${RUNS} broken bodies and none with a fault of ou
       .map(([code, lines]) => `${code} ${lines?.length}`)
       .join(', '),
   )
-  t.ok((statuses.get(200) ?? 0) > RUNS / 10, 'some were still reviews')
+  // About one in ten is, so that a third of that is no chance: the bodies differ in each run.
+  t.ok((statuses.get(200) ?? 0) > RUNS / 30, 'some were still reviews')
   t.ok((statuses.get(400) ?? 0) > RUNS / 4, 'many were not')
   t.notOk(Object.keys(Object.prototype).length, 'no prototype was polluted')
   t.equal((await post(running, review())).status, 200)
