@@ -9,6 +9,8 @@ export const LABEL = {
   protected: 'sekisho.dev/protected',
   /** Namespace: `block` or `detect`. Pod: `block`, `detect` or `off`. */
   waf: 'sekisho.dev/waf',
+  /** ConfigMap: it holds rules that a WafPolicy names. The ConfigMap `sekisho-rules` needs no label. */
+  rules: 'sekisho.dev/rules',
 } as const
 
 export const ANNOTATION = {
@@ -33,6 +35,8 @@ export const VOLUME = {
   custom: 'sekisho-custom',
   /** Empty, mounted where the API token would be: the ServiceAccount plugin then mounts none into our containers. */
   noToken: 'sekisho-no-token',
+  /** Projected ServiceAccount token for `sekisho rules`, in the rule-updater alone. */
+  token: 'sekisho-token',
 } as const
 /** The ConfigMap with a namespace's own ModSecurity rules, mounted optionally. */
 export const CUSTOM_RULES_CONFIGMAP = 'sekisho-rules'
@@ -42,6 +46,12 @@ export const WAF_FIRST_PORT = 15080
 export const WAF_MAX_PORTS = 16
 /** Health and metrics of the WAF. */
 export const WAF_HEALTH_PORT = 15021
+/** Where the rule-updater's token is mounted, and for whom it is. */
+export const TOKEN_DIRECTORY = '/var/run/secrets/sekisho'
+export const TOKEN_AUDIENCE = 'sekisho-rules'
+/** The Service and port of `sekisho rules`. */
+export const RULES_SERVICE = 'sekisho-rules'
+export const RULES_PORT = 8444
 /** The uid and gid of every process in our images. */
 export const RUN_AS = 65532
 

@@ -185,5 +185,135 @@ export const sourcesSettings = z
   .superRefine(({ crs, ids }, context) => contradictions({ crs, ids }, context))
 export type SourcesSettings = z.output<typeof sourcesSettings>
 
-export const rulesConfig = z.strictObject({ sources: sourcesSettings.prefault({}) })
+const share = z.number().min(0.1).max(100)
+
+/** What tenants cannot cross. */
+export const policySettings = z.strictObject({
+  lowestMode: z
+    .enum(['detect', 'block'])
+    .default('detect')
+    .describe('the lowest mode a WafPolicy may choose; give the webhook the same as `inject.lowestMode`'),
+  paranoiaLevel: z.int().min(1).max(4).default(1).describe('the paranoia level where no WafPolicy says one'),
+  allowedMethods: z
+    .array(z.string().regex(/^[A-Z]+$/, 'must be an HTTP method in capitals'))
+    .min(1)
+    .default(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE'])
+    .describe('HTTP methods let through where no WafPolicy says which'),
+  bodyLimitBytes: z
+    .int()
+    .min(1024)
+    .max(1 << 30)
+    .default(13_107_200)
+    .describe('largest request body; a WafPolicy may only lower it'),
+  fieldsLimitBytes: z
+    .int()
+    .min(1024)
+    .max(1 << 30)
+    .default(1_048_576)
+    .describe('largest request body without its uploaded files'),
+  exclusions: z
+    .strictObject({
+      tags: z.boolean().default(false).describe('whether a WafPolicy may exclude by tag'),
+      wholeRules: z
+        .boolean()
+        .default(false)
+        .describe('whether a WafPolicy may take a whole rule out on a path, without naming a parameter'),
+      most: z.int().min(0).max(1000).default(100).describe('most exclusions in one WafPolicy'),
+    })
+    .prefault({}),
+  breakGlassHours: z
+    .int()
+    .min(0)
+    .max(720)
+    .default(24)
+    .describe('the longest time `spec.breakGlass` may be set for; 0 forbids it'),
+})
+export type PolicySettings = z.output<typeof policySettings>
+
+export const rolloutSettings = z.strictObject({
+  canaryNamespaces: z.array(z.string()).default([]).describe('namespaces that get a new release first, whole'),
+  stages: z
+    .array(share)
+    .min(1)
+    .max(10)
+    .default([5, 25, 100])
+    .describe('shares of the Pods, per cent, rising, the last 100')
+    .refine((list) => list.at(-1) === 100 && list.every((one, i) => i === 0 || one > list[i - 1]!), {
+      error: 'must rise and end with 100',
+    }),
+  soakMinutes: z
+    .number()
+    .min(0.05)
+    .max(10_080)
+    .default(60)
+    .describe('how long a stage is watched before the next begins'),
+  failingShare: z
+    .number()
+    .min(1)
+    .max(100)
+    .default(20)
+    .describe('per cent of a stage whose engines refuse the release, from which it is taken back'),
+  failingNamespaces: z
+    .int()
+    .min(1)
+    .default(2)
+    .describe('so many namespaces whose engines refuse the release, and it is taken back'),
+  keepReleases: z.int().min(2).max(10).default(3).describe('how many verified releases are kept'),
+})
+export type RolloutSettings = z.output<typeof rolloutSettings>
+
+export const pollSettings = z.strictObject({
+  pollsPerSecond: z.int().min(1).max(10_000).default(100).describe('polls a second that one replica may be asked for'),
+  lowestSeconds: z.int().min(1).max(120).default(5).describe('shortest interval between two polls of a Pod'),
+  highestSeconds: z.int().min(5).max(3600).default(120).describe('longest interval'),
+})
+export type PollSettings = z.output<typeof pollSettings>
+
+const listener = (port: number, what: string) =>
+  z
+    .strictObject({
+      address: z.string().default('0.0.0.0').describe(`address on which ${what} is served`),
+      port: z.int().min(0).max(65535).default(port).describe(`port on which ${what} is served; 0 takes a free one`),
+    })
+    .prefault({})
+
+export const rulesConfig = z.strictObject({
+  namespace: z
+    .string()
+    .default('sekisho-system')
+    .describe('where its state, its Lease and the ConfigMaps of kept releases are'),
+  listen: listener(8444, 'the update protocol (TLS)'),
+  health: listener(8080, 'health and metrics (plain HTTP)'),
+  tls: z
+    .strictObject({
+      directory: z
+        .string()
+        .default('/etc/sekisho/tls')
+        .describe('where tls.crt, tls.key and ca.crt are; read again when they change'),
+    })
+    .prefault({}),
+  signing: z
+    .strictObject({
+      directory: z
+        .string()
+        .default('/etc/sekisho/signing')
+        .describe('where current.key is (Ed25519, PEM), and next.pub, the raw public key of the next one in base64'),
+    })
+    .prefault({}),
+  bench: z
+    .strictObject({
+      directory: z
+        .string()
+        .default('/run/sekisho')
+        .describe('the volume shared with the WAF container that serves as the bench'),
+      address: z.string().default('127.0.0.1:15080').describe('where that WAF listens'),
+      upstreamPort: z.int().min(0).max(65535).default(18080).describe('port on 127.0.0.1 to which it passes requests'),
+      timeoutSeconds: z.int().min(5).max(3600).default(120).describe('longest time for one trial'),
+    })
+    .prefault({}),
+  poll: pollSettings.prefault({}),
+  policy: policySettings.prefault({}),
+  rollout: rolloutSettings.prefault({}),
+  sources: sourcesSettings.prefault({}),
+})
 export type RulesConfig = z.output<typeof rulesConfig>

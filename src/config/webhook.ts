@@ -75,6 +75,27 @@ export const injectSettings = z.strictObject({
   trustedProxies: z.array(cidr).default([]).describe('CIDRs whose X-Forwarded-For is believed'),
   tmpSize: quantity.default('64Mi').describe('size of the memory-backed volume for request bodies'),
   runSize: quantity.default('64Mi').describe('size of the volume for rule sets, status and the FIFO'),
+  updates: z
+    .strictObject({
+      url: z
+        .string()
+        .refine((text) => text === '' || (URL.canParse(text) && new URL(text).protocol === 'https:'), {
+          error: 'must be an https address',
+        })
+        .default('https://sekisho-rules.sekisho-system.svc:443')
+        .describe('where rule-updaters ask for bundles; empty: they only use what the image and the namespace hold'),
+      connectTo: z
+        .string()
+        .default('')
+        .describe('ADDRESS:PORT to connect to instead of asking DNS for that name, for Pods without the cluster’s DNS'),
+      directory: z
+        .string()
+        .default('/etc/sekisho/rules')
+        .describe(
+          'where ca.crt and keys are: the CA of that address, and the public keys that sign bundles, a line each',
+        ),
+    })
+    .prefault({}),
 })
 export type InjectSettings = z.output<typeof injectSettings>
 
