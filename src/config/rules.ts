@@ -1,6 +1,6 @@
 /**
- * The configuration file of `sekisho rules`: one schema with its defaults. docs/reference/rule-sources.md shows the part about sources; a test
- * compares.
+ * The configuration file of `sekisho rules`: one schema with its defaults. docs/reference/rules-configuration.md lists the same, rule-sources.md
+ * explains the part about sources; tests compare.
  */
 import { z } from 'zod'
 

@@ -21,6 +21,8 @@ interface Definition {
   element?: Schema
   entries?: Record<string, string>
   defaultValue?: unknown
+  /** `safeint` of a whole number. */
+  format?: string
 }
 interface Schema {
   def: Definition
@@ -43,7 +45,8 @@ const inWords = (schema: Schema): string => {
   if (def.type === 'number') {
     const { minValue, maxValue } = unwrap(schema)
     const max = maxValue === Number.MAX_SAFE_INTEGER ? null : maxValue
-    return `whole number${minValue == null ? '' : max == null ? ` from ${minValue}` : ` ${minValue}…${max}`}`
+    const kind = def.format === 'safeint' ? 'whole number' : 'number'
+    return `${kind}${minValue == null ? '' : max == null ? ` from ${minValue}` : ` ${minValue}…${max}`}`
   }
   return def.type === 'boolean' ? 'true | false' : def.type
 }

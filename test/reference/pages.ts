@@ -4,11 +4,13 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
+import type { ZodType } from 'zod'
 import { ADMISSION_ERRORS } from '../../src/admission/errors.ts'
 import { ADMISSION_METRICS } from '../../src/admission/metrics.ts'
 import { COMMANDS, createProgram } from '../../src/cli.ts'
 import { EXIT } from '../../src/commands/command.ts'
 import { CONFIG_ERRORS } from '../../src/config/errors.ts'
+import { rulesConfig } from '../../src/config/rules.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import { webhookConfig } from '../../src/config/webhook.ts'
 import { certsPage } from './certs-page.ts'
@@ -48,10 +50,10 @@ const metrics = (): string =>
     ]),
   )
 
-const configuration = (): string =>
+const settings = (schema: ZodType): string =>
   table(
     ['key', 'value', 'default', 'meaning'],
-    settingsOf(webhookConfig).map(({ path, type, sentence, ...rest }) => [
+    settingsOf(schema).map(({ path, type, sentence, ...rest }) => [
       `\`${path.join('.')}\``,
       type,
       'fallback' in rest ? `\`${JSON.stringify(rest.fallback)}\`` : 'must be given',
@@ -105,7 +107,8 @@ const cli = async (): Promise<string> =>
 const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   errors,
   metrics,
-  configuration,
+  configuration: () => settings(webhookConfig),
+  'rules-configuration': () => settings(rulesConfig),
   cli,
   certs: certsPage,
   'webhook-entries': webhookEntriesPage,
