@@ -1,5 +1,5 @@
 // The direction of imports: cli → edge rooms → pure rooms → {config, api}. docs/decisions/0001-rooms.md has the picture.
-const PURE = '^src/(inject|guard|audit/(formats|detect)|rules/(language|compile|policy|rollout))/'
+const PURE = '^src/((inject|guard|audit/(formats|detect)|rules/(language|compile|policy|rollout))/|rules/model\\.ts$)'
 const BASE = '^src/(api|config)/'
 const EDGE = '^src/(admission|cluster|rules|ids|capture|findings|audit)/'
 const IO = '^(node:)?(fs|net|http|https|http2|tls|dgram|dns|child_process|timers|worker_threads|crypto)(/|$)'

@@ -24,6 +24,7 @@ const policySchema = z.strictObject({
   allowedMethods: z.array(z.string()).default(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']),
   bodyLimitBytes: z.int().default(13_107_200),
   fieldsLimitBytes: z.int().default(1_048_576),
+  onlyFrom: z.array(z.string()).optional(),
   argumentLimits: z.strictObject({ count, nameBytes: count, valueBytes: count, totalBytes: count }).optional(),
   languages: z.array(z.string()).optional(),
   exclusions: z

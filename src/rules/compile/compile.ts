@@ -2,9 +2,9 @@
  * Release + setup + before + exclusions + after → the files of a bundle. Same input, same bytes: nothing of the time or of an order that means
  * nothing is in them. What came out is read and judged once more as one rule set, so that no bundle leaves here that the linter complains of.
  *
- *     release ─ prune ─ tags to ids ─ idle removals ┐
- *     setup, exclusions ────────────────────────────┼─ files ─ lint ─ count ─ address      seal.ts adds who it is for and signs
- *     before, after (linted) ───────────────────────┘
+ *     release ─ prune ─ XML attributes ─ tags to ids ─ idle removals ┐
+ *     setup, exclusions ─────────────────────────────────────────────┼─ files ─ lint ─ count ─ address      seal.ts adds who it is for and signs
+ *     before, after (linted) ────────────────────────────────────────┘
  */
 
 import { lint } from '../language/lint.ts'
@@ -23,6 +23,7 @@ import { prune, type Reason } from './prune.ts'
 import type { ReleaseFile } from './release.ts'
 import { judgeSetup, setupText } from './setup.ts'
 import { tagsToIds } from './tags-to-ids.ts'
+import { xmlAttributes } from './xml-attributes.ts'
 
 export interface Content {
   /** Name → bytes, sorted by name; without manifest and signature. */
@@ -33,6 +34,7 @@ export interface Content {
   readonly release: string
   readonly bodyLimitBytes: number
   readonly fieldsLimitBytes: number
+  readonly onlyFrom: readonly string[]
   /** SHA-256 of all of the above: equal content is tried once, whomever it is for. */
   readonly address: string
 }
@@ -99,9 +101,11 @@ function assemble(input: CompileInput): {
 } {
   const { release, setup, before = [], after = [], exclusions = [], permit = NOTHING_WIDER, now } = input
   const pruned = prune(release, setup.paranoiaLevel, setup.languages && new Set(setup.languages))
-  const byId = tagsToIds(pruned.files)
+  // The text of a node that a step replaced stands no more in the source, so a later step's node is as new as an earlier one's.
+  const attributes = xmlAttributes(pruned.files)
+  const byId = tagsToIds(attributes.files)
   const { files, changed: trimmed } = withoutIdleRemovals(byId.files)
-  const changed = new Set([...byId.changed, ...trimmed])
+  const changed = new Set([...attributes.changed, ...byId.changed, ...trimmed])
   const loaded = new Set(release.catalogue.rules.map(({ id }) => id).filter((id) => !pruned.dropped.has(id)))
   const unknownRules = input.unknownRules ?? 'refuse'
   const excluded = compileExclusions(exclusions, { release, loaded, permit, now, unknownRules })
@@ -176,6 +180,7 @@ export function compile(input: CompileInput): Compiled {
     release: release.version,
     bodyLimitBytes: setup.bodyLimitBytes,
     fieldsLimitBytes: setup.fieldsLimitBytes,
+    onlyFrom: [...new Set((setup.onlyFrom ?? []).map((cidr) => cidr.toLowerCase()))].sort(byName),
   }
   const address = hash(bytesOf(contentText(content)))
   return { status: 'compiled', content: { ...content, address }, notes, nextExpiry, dropped }

@@ -20,6 +20,8 @@ export interface Setup {
   /** Largest body without its uploaded files. */
   readonly fieldsLimitBytes: number
   readonly argumentLimits?: ArgumentLimits
+  /** CIDRs of the only peers that may connect; absent or empty: all may. The order means nothing. */
+  readonly onlyFrom?: readonly string[]
   /** Words of languages.ts that the application uses; absent: not known, so nothing is left out. */
   readonly languages?: readonly string[]
 }

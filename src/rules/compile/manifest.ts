@@ -9,6 +9,7 @@
  *     rollback no
  *     body-limit 13107200
  *     fields-limit 1048576
+ *     only-from 192.0.2.0/24
  *     key 11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
  *     <sha256>  REQUEST-900-10-SETUP.conf
  *     …
@@ -25,6 +26,8 @@ export interface ContentFacts {
   readonly rules: number
   readonly bodyLimitBytes: number
   readonly fieldsLimitBytes: number
+  /** CIDRs of the only peers that may connect, sorted; empty: all may. */
+  readonly onlyFrom: readonly string[]
   /** Sorted by name. */
   readonly sums: readonly FileSum[]
 }
@@ -40,8 +43,9 @@ export interface Identity {
 export type Manifest = ContentFacts & Identity
 
 const sumLines = (sums: readonly FileSum[]): string => sums.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join('')
-const limitLines = ({ bodyLimitBytes, fieldsLimitBytes }: ContentFacts): string =>
-  `body-limit ${bodyLimitBytes}\nfields-limit ${fieldsLimitBytes}\n`
+/** What nginx holds, and not the rules. */
+const limitLines = ({ bodyLimitBytes, fieldsLimitBytes, onlyFrom }: ContentFacts): string =>
+  `body-limit ${bodyLimitBytes}\nfields-limit ${fieldsLimitBytes}\n${onlyFrom.map((cidr) => `only-from ${cidr}\n`).join('')}`
 
 /** What a content address is the hash of. */
 export const contentText = (content: ContentFacts): string =>
@@ -62,7 +66,7 @@ export const manifestText = (manifest: Manifest): string =>
 
 const FORM = new RegExp(
   String.raw`^sekisho-manifest 2\ncrs (\d[\d.]*)\nrules ([1-9]\d*)\nnamespace ([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\nsequence ([1-9]\d{0,15})\nrollback (yes|no)\n` +
-    String.raw`body-limit (\d+)\nfields-limit (\d+)\n((?:key [A-Za-z0-9+/]{43}=\n)*)((?:[0-9a-f]{64} {2}[A-Za-z0-9][A-Za-z0-9._-]*\n)+)$`,
+    String.raw`body-limit (\d+)\nfields-limit (\d+)\n((?:only-from [0-9a-f.:]+/\d{1,3}\n)*)((?:key [A-Za-z0-9+/]{43}=\n)*)((?:[0-9a-f]{64} {2}[A-Za-z0-9][A-Za-z0-9._-]*\n)+)$`,
 )
 
 /** Reads the one form that manifestText writes; undefined for anything else. */
@@ -78,7 +82,8 @@ export function readManifest(text: string): Manifest | undefined {
     rollback: hit[5] === 'yes',
     bodyLimitBytes: Number(hit[6]),
     fieldsLimitBytes: Number(hit[7]),
-    keys: lines(hit[8]!).map((line) => line.slice(4)),
-    sums: lines(hit[9]!).map((line) => ({ sha256: line.slice(0, 64), name: line.slice(66) })),
+    onlyFrom: lines(hit[8]!).map((line) => line.slice('only-from '.length)),
+    keys: lines(hit[9]!).map((line) => line.slice(4)),
+    sums: lines(hit[10]!).map((line) => ({ sha256: line.slice(0, 64), name: line.slice(66) })),
   }
 }

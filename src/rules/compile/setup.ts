@@ -1,4 +1,5 @@
 /** What the policy says → the rule that sets it, before the first rule of the release. Its limits of bodies go into the manifest: nginx holds them. */
+import { z } from 'zod'
 import { nearest } from '../../config/nearest.ts'
 import { GENERATED_IDS } from './ids.ts'
 import type { ArgumentLimits, Setup } from './input.ts'
@@ -13,6 +14,8 @@ const LIMITS: Readonly<Record<keyof ArgumentLimits, readonly [string, number, nu
   totalBytes: ['total_arg_length', 1, 1_073_741_824],
 }
 const BODY = [1024, 1_073_741_824] as const
+const MOST_PEERS = 256
+const isCidr = (text: string): boolean => z.cidrv4().safeParse(text).success || z.cidrv6().safeParse(text).success
 
 function* judgeNumber(where: string, value: number, lowest: number, highest: number): Generator<CompileProblem> {
   if (!Number.isSafeInteger(value) || value < lowest || value > highest)
@@ -39,6 +42,16 @@ export function* judgeSetup(setup: Setup): Generator<CompileProblem> {
     if (limit === undefined) yield found('BadSetup', `setup.argumentLimits.${name}`, 'there is no such limit')
     else yield* judgeNumber(`setup.argumentLimits.${name}`, value, limit[1], limit[2])
   }
+  const { onlyFrom = [] } = setup
+  if (onlyFrom.length > MOST_PEERS)
+    yield found('BadSetup', 'setup.onlyFrom', `${onlyFrom.length} ranges: at most ${MOST_PEERS} are taken`)
+  for (const [i, cidr] of onlyFrom.entries())
+    if (!isCidr(cidr))
+      yield found(
+        'BadSetup',
+        `setup.onlyFrom[${i}]`,
+        `a range of addresses such as 192.0.2.0/24 is wanted, not '${cidr.slice(0, 60)}'`,
+      )
   for (const [i, word] of (setup.languages ?? []).entries()) {
     if (Object.hasOwn(LANGUAGES, word)) continue
     const known = Object.keys(LANGUAGES)

@@ -312,6 +312,13 @@ const wrongSetups: [string, object, RegExp][] = [
     /argumentLimits\.count: a whole number from 1 to 1000/,
   ],
   ['an unknown limit', { argumentLimits: { toString: 1 } }, /argumentLimits\.toString: there is no such limit/],
+  [
+    'a range of addresses that is none',
+    { onlyFrom: ['192.0.2.0'] },
+    /setup\.onlyFrom\[0\]: a range of addresses such as/,
+  ],
+  ['a range that holds another line', { onlyFrom: ['192.0.2.0/24\nkey a'] }, /setup\.onlyFrom\[0\]/],
+  ['too many ranges', { onlyFrom: Array(257).fill('192.0.2.0/24') }, /setup\.onlyFrom: 257 ranges/],
   ['an unknown language', { languages: ['jaava'] }, /languages\[0\]: unknown language 'jaava' \(nearest: java\)/],
 ]
 for (const [what, change, expected] of wrongSetups)
@@ -319,6 +326,32 @@ for (const [what, change, expected] of wrongSetups)
     t.match(refusals({ setup: { ...SETUP, ...change } })[0], expected)
     t.end()
   })
+
+t.test('compile() has ranges of addresses sorted and once, and they are part of the address', (t) => {
+  const peers = (onlyFrom: string[]) => compiled({ setup: { ...SETUP, onlyFrom } })
+  const one = peers(['2001:DB8::/32', '192.0.2.0/24', '192.0.2.0/24'])
+  t.strictSame(one.onlyFrom, ['192.0.2.0/24', '2001:db8::/32'])
+  t.equal(one.address, peers(['192.0.2.0/24', '2001:db8::/32']).address)
+  t.not(one.address, compiled().address)
+  t.strictSame(compiled().onlyFrom, [])
+  t.end()
+})
+
+t.test(
+  'compile() adds the attributes of XML to rules on its text, once, and what is said of the rule elsewhere stays',
+  (t) => {
+    const release = releaseOf({
+      ...SMALL,
+      'rules/REQUEST-941-APPLICATION-ATTACK-XSS.conf': `${detects(941100, { variables: 'ARGS|XML:/*', tags: ['xss'] })}${detects(941110, { variables: 'XML:/*|XML://@*' })}${detects(941120, { variables: 'XML://@*|XML:/*' })}SecRule REQUEST_URI "@contains /" "id:941130,phase:1,pass,nolog,ctl:ruleRemoveTargetByTag=xss;XML:/*"\n`,
+    })
+    const text = textIn(compiled({ release }), 'REQUEST-941-APPLICATION-ATTACK-XSS.conf')
+    t.match(text, /SecRule ARGS\|XML:\/\*\|XML:\/\/@\* /)
+    t.match(text, /SecRule XML:\/\*\|XML:\/\/@\* "@contains evil941110"/)
+    t.match(text, /SecRule XML:\/\/@\*\|XML:\/\* "@contains evil941120"/)
+    t.match(text, /ruleRemoveTargetById=941100;XML:\/\*/)
+    t.end()
+  },
+)
 
 t.test('readRelease() refuses what is no release', (t) => {
   const read = (files: Record<string, string | Buffer>, version = '4.25.0') => {

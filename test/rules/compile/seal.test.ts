@@ -120,6 +120,9 @@ t.test('readManifest() reads what manifestText() writes, and refuses every other
   })
   t.equal(manifestText(read), text)
   t.strictSame(read.sums, content.sums)
+  const locked = manifestText({ ...read, onlyFrom: ['192.0.2.0/24', '2001:db8::/32'] })
+  t.match(locked, /fields-limit 1048576\nonly-from 192\.0\.2\.0\/24\nonly-from 2001:db8::\/32\nkey /)
+  t.strictSame(readManifest(locked)?.onlyFrom, ['192.0.2.0/24', '2001:db8::/32'])
   for (const [what, other] of Object.entries({
     'another version': text.replace('manifest 2', 'manifest 3'),
     'a line more': text.replace('rollback yes\n', 'rollback yes\nmode detect\n'),
@@ -129,6 +132,7 @@ t.test('readManifest() reads what manifestText() writes, and refuses every other
     'a path': text.replace(/ {2}REQUEST-901/, '  ../REQUEST-901'),
     'a hidden file': text.replace(/ {2}REQUEST-901/, '  .REQUEST-901'),
     'no files': text.replace(/^[0-9a-f]{64}.*\n/gm, ''),
+    'an address without a width': locked.replace('only-from 192.0.2.0/24', 'only-from 192.0.2.0'),
     'no line end': text.slice(0, -1),
     'a carriage return': text.replace('\n', '\r\n'),
     'a namespace of two lines': text.replace('namespace shop', 'namespace shop\nnamespace bank'),
