@@ -35,6 +35,8 @@ export interface OperatorOrders {
   readonly freeze?: Order<'freeze'>
   readonly rollback?: Order<'rollback'>
   readonly resume?: Order<'resume'>
+  /** Kinds whose key cannot be read: hold still, as under a freeze, for what they said is not known. */
+  readonly unreadable?: readonly OrderKind[]
 }
 
 const LOST: Record<OrderKind, string> = {
@@ -56,19 +58,35 @@ export const printOrder = (order: Order<OrderKind>): string => printJson(order)
 
 export interface ParsedOrders {
   readonly orders: OperatorOrders
-  /** Orders that cannot be read. Not empty: hold still, as under a freeze, for what they said is not known. */
   readonly problems: readonly { readonly kind: OrderKind; readonly detail: string; readonly lost: string }[]
 }
 
 /** @param data of the ConfigMap; undefined where there is none */
 export function parseOrders(data: Readonly<Record<string, string>> | undefined): ParsedOrders {
   const read = ORDER_KINDS.map((kind) => [kind, parseOrder(kind, data?.[kind])] as const)
+  const problems = read.flatMap(([kind, one]) =>
+    one.status === 'damaged' || one.status === 'newer' ? [{ kind, detail: one.detail, lost: one.lost }] : [],
+  )
+  const orders = Object.fromEntries(
+    read.flatMap(([kind, one]) => (one.status === 'read' && one.state ? [[kind, one.state]] : [])),
+  )
   return {
-    orders: Object.fromEntries(
-      read.flatMap(([kind, one]) => (one.status === 'read' && one.state ? [[kind, one.state]] : [])),
-    ),
-    problems: read.flatMap(([kind, one]) =>
-      one.status === 'damaged' || one.status === 'newer' ? [{ kind, detail: one.detail, lost: one.lost }] : [],
-    ),
+    orders: { ...orders, ...(problems.length > 0 && { unreadable: problems.map(({ kind }) => kind) }) },
+    problems,
   }
+}
+
+/** The version that the configuration names counts as pinned, so that going back by configuration is possible too. */
+export const withConfigured = (orders: OperatorOrders, line: string): OperatorOrders => {
+  if (orders.pin !== undefined || !/^\d+\.\d+\.\d+$/.test(line)) return orders
+  return {
+    ...orders,
+    pin: { version: line, id: `configured ${line}`, at: 0, by: 'the configuration', why: 'sources.crs.line' },
+  }
+}
+
+/** Which line the source is asked for: a pinned version, else what the configuration says. */
+export const lineFor = (orders: OperatorOrders, line: string): string => {
+  const version = orders.pin?.version ?? ''
+  return /^\d+\.\d+\.\d+$/.test(version) ? version : line
 }

@@ -26,8 +26,16 @@ const held = z.object({
 })
 export type Held = z.output<typeof held>
 
-/** A namespace that stays with `current`, since its own engines refuse `next`: its word counts for itself alone. */
-const setAside = z.object({ namespace: z.string(), ...why })
+/** A namespace whose own engines refuse a release: it stays with the one before, and the rollout goes on without it. */
+const setAside = z.object({
+  namespace: z.string(),
+  stays: releaseRef,
+  refuses: releaseRef,
+  /** Pods of the stage it had then, and how many of them refused. */
+  pods: z.int().min(0),
+  failed: z.int().min(0),
+  ...why,
+})
 export type SetAside = z.output<typeof setAside>
 
 const next = z.object({
@@ -41,10 +49,12 @@ const next = z.object({
   canaries: z.array(z.string()).readonly(),
   /** Since when this stage is watched. */
   since: instant,
-  begun: instant,
-  /** Not empty: no further stage until an operator says `resume`; the Pods of the stage keep it. */
+  /** Bundles of `next` that were sealed before this instant must be sealed anew: Pods may have seen a higher sequence since. */
+  sealAfter: instant,
+  /** There: no further stage until an operator says `resume`; the Pods of the stage keep it. */
   halted: z.object(why).optional(),
-  setAside: z.array(setAside).readonly(),
+  /** An operator saw a changed share of blocked requests and said `resume`: it is not asked again for this release. */
+  blockedAccepted: z.boolean(),
 })
 export type Next = z.output<typeof next>
 
@@ -76,6 +86,8 @@ const fetch = z.object({
   lastStatus: z.enum(['unchanged', 'new', 'refused']),
   lastReason: z.string(),
   lastDetail: z.string(),
+  /** When a source last answered well, news or not; 0 for never. */
+  lastGoodAt: instant,
 })
 export type FetchState = z.output<typeof fetch>
 
@@ -83,8 +95,30 @@ export type FetchState = z.output<typeof fetch>
 const wentBack = z.object({ from: releaseRef, to: releaseRef, by: z.string(), ...why })
 export type WentBack = z.output<typeof wentBack>
 
+const counts = z.object({
+  pods: z.int().min(0),
+  active: z.int().min(0),
+  failed: z.int().min(0),
+  pending: z.int().min(0),
+  outdated: z.int().min(0),
+})
+const behind = z.object({ namespace: z.string(), reasons: z.record(z.string(), z.int()), ...counts.shape })
+
+/** What was last heard, so that `sekisho rules status` need not ask the leader. It may lag. */
+const progress = z.object({
+  at: instant,
+  stage: counts,
+  rest: counts,
+  /** Namespaces with Pods that do not run what they should, the worst first; at most MOST_BEHIND. */
+  behind: z.array(behind).readonly(),
+  /** Why the rollout stands where it does. */
+  waiting: z.object({ reason: z.string(), detail: z.string() }).optional(),
+})
+export type Progress = z.output<typeof progress>
+export const MOST_BEHIND = 20
+
 /** The last order of an operator that was dealt with, by kind: its id, and what became of it. */
-const handled = z.object({ id: z.string(), ...why })
+const handled = z.object({ id: z.string(), done: z.boolean(), ...why })
 export type Handled = z.output<typeof handled>
 const handledOrders = z.object({ pin: handled.optional(), rollback: handled.optional(), resume: handled.optional() })
 
@@ -98,7 +132,10 @@ const rolloutState = z.object({
   held: z.array(held).readonly(),
   /** Newest first. */
   kept: z.array(kept).readonly(),
+  /** By namespace. */
+  setAside: z.array(setAside).readonly(),
   fetch: fetch.optional(),
+  progress: progress.optional(),
   wentBack: wentBack.optional(),
   /**
    * Bundles of `current` that were sealed before this instant must be sealed anew, said as a rollback: Pods ran another release since,
@@ -116,6 +153,7 @@ export const EMPTY_ROLLOUT: RolloutState = Object.freeze({
   next: null,
   held: [],
   kept: [],
+  setAside: [],
   sealAfter: 0,
   handled: {},
 })
