@@ -54,12 +54,28 @@ const targetState = z.object({
 })
 export type TargetState = z.output<typeof targetState>
 
+/** One seal of a content: from these and the recipe the same bundle is made again. A Pod names what it runs by the generation. */
+const sealed = z.object({
+  generation: z.string().min(1),
+  address: z.string().min(1),
+  sequence,
+  rollback: z.boolean(),
+  /** Of keys and CA that are in it. */
+  trust: z.string(),
+  at: instant,
+})
+export type KeptSeal = z.output<typeof sealed>
+/** Beyond those that are published: older ones are what Pods run that were long away, and they reload once. */
+export const MOST_SEALS = 16
+
 const namespaceState = z.object({
   form: z.literal(FORM),
   namespace: z.string(),
   /** The highest ever given in this namespace, to bundles and to orders. */
   sequence,
   targets: z.array(targetState).readonly(),
+  /** Newest first: those that are published, and what Pods may still run. */
+  seals: z.array(sealed).readonly().default([]),
 })
 export type NamespaceState = z.output<typeof namespaceState>
 
@@ -68,6 +84,7 @@ export const emptyNamespace = (namespace: string): NamespaceState => ({
   namespace,
   sequence: 0,
   targets: [],
+  seals: [],
 })
 
 /** The next sequence of a namespace: lost state never leads back below what its Pods have seen, as long as the clock does not. */
