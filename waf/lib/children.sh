@@ -15,10 +15,21 @@ make_fifos() {
   exec 4<> "$STATE/audit.fifo" 5<> "$STATE/error.fifo" 6<> "$STATE/access.fifo"
 }
 
+# start_nginx: from a shell in between that ends once nginx has come up: nginx takes no USR2 while its parent is the process that started
+# it, so it must become PID 1's only then.
 start_nginx() {
-  rm -f "$STATE/probe.sock"
-  run_nginx -c "$STATE/nginx.conf" < /dev/null > /dev/null 2>&5 4>&- 5>&- 6>&- &
-  NGINX=$!
+  rm -f "$STATE/probe.sock" "$STATE/nginx.pid"
+  NGINX=$(
+    exec 3>&- 4>&- 6>&-
+    run_nginx -c "$STATE/nginx.conf" < /dev/null > /dev/null 2>&5 5>&- &
+    _pid=$! _tries=0
+    until [ -s "$STATE/nginx.pid" ] || [ "$_tries" -gt 300 ] || gone "$_pid"; do
+      sleep 0.05
+      _tries=$((_tries + 1))
+    done
+    printf '%s' "$_pid"
+  )
+  RELOADS_OF_MASTER=0
 }
 
 start_audit() {

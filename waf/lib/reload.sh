@@ -1,18 +1,21 @@
 # shellcheck shell=sh disable=SC2034
 # One generation from a name to being served: judged away from traffic, switched, asked, or taken back.
 #
-#     verify ─ render ─ nginx -t ─ count ─ bench ─ point active ─ HUP ─ ask ─ probe ─ point last-good
-#                                                 └─────── back to the one before ──────┘
+#     verify ─ render ─ nginx -t ─ count ─ bench ─ point active ─ HUP ─ ask ─ probe ─ remember ─ point last-good
+#           │                                     └─────────── back to the one before ───────┘
+#           └─ the content that is served already, signed anew: adopted, nginx goes on as it is
 #
-# Killed anywhere, the next start judges `active` anew and falls back to `last-good`; nothing in between is believed.
+# Killed anywhere, the next start judges `active` anew and falls back to `last-good`; nothing in between is believed. So `active` is there
+# before a higher sequence is written down, and `last-good` after it.
 
 # Outcome of all tries of this container, for /metrics.
 RELOADS_DONE=0 RELOADS_FAILED=0
 
 # run_nginx ARGUMENT…: becomes nginx, without our FIFO, with the allocator that makes the engine a fifth faster. It is told to give
-# memory back at once: kept, the copies that the engine makes of four 12 MB uploads end the container at its limit. Only in a subshell.
+# memory back at once: kept, the copies that the engine makes of four 12 MB uploads end the container at its limit. By its path, with
+# which it starts its successor at USR2. Only in a subshell.
 run_nginx() {
-  TCMALLOC_AGGRESSIVE_DECOMMIT=${TCMALLOC_AGGRESSIVE_DECOMMIT:-1} LD_PRELOAD=libtcmalloc_minimal.so.4 exec nginx -e stderr "$@" 3>&-
+  TCMALLOC_AGGRESSIVE_DECOMMIT=${TCMALLOC_AGGRESSIVE_DECOMMIT:-1} LD_PRELOAD=libtcmalloc_minimal.so.4 exec /usr/sbin/nginx -e stderr "$@" 3>&-
 }
 
 # ask SOCKET PATH: status code and body of a request to a probe server; the attack is never one of a client.
@@ -84,8 +87,8 @@ bench() {
   return "$_code"
 }
 
+# judge GENERATION MODE: after verify_bundle.
 judge() {
-  verify_bundle "$1" || return 1
   if ! render "$1" "$2" 2> /dev/null; then
     refuse CannotWrite "$STATE/$1.$2.conf"
     return 1
@@ -120,22 +123,46 @@ confirm() {
 # accept GENERATION MODE: all of it. GENERATION, SERVED_MODE, KEY_SERVED and status.json say the outcome; 1 where it was refused.
 accept() {
   REASON='' DETAIL=''
-  _before=$GENERATION _key_before=$KEY_SERVED
-  if judge "$1" "$2"; then
-    _candidate=$1 _key=$1.$2 _rules=$BUNDLE_RULES _crs=$BUNDLE_CRS
-    if take_over "$_candidate" "$_key"; then
-      : > "$STATE/ready/$_key" || log error "Cannot mark the rule set ready: the volume is full"
-      for _old in "$STATE"/ready/*; do [ "$_old" = "$STATE/ready/$_key" ] || rm -f "$_old"; done
-      point "$LAST_GOOD" "rulesets/$1"
-      if [ "$_before" != "$1" ]; then PREVIOUS=$_before; fi
-      GENERATION=$1 SERVED_MODE=$2 KEY_SERVED=$_key RULES=$_rules CRS=$_crs
-      RELOADS_DONE=$((RELOADS_DONE + 1))
-      sweep
-      return 0
+  _before=$GENERATION _key_before=$KEY_SERVED _key=$1.$2
+  if verify_bundle "$1"; then
+    if [ -n "$BUNDLE_ADDRESS" ] && [ "$BUNDLE_ADDRESS.$2" = "$ADDRESS_SERVED.$SERVED_MODE" ]; then
+      adopt "$1" "$2" && return
+    elif judge "$1" "$2"; then
+      if take_over "$1" "$_key" && remember "$1" "$BUNDLE_SEQUENCE"; then
+        RELOADS_DONE=$((RELOADS_DONE + 1)) RELOADS_OF_MASTER=$((RELOADS_OF_MASTER + 1))
+        [ "$LOOKS" -ge 0 ] || LOOKS=0
+        accepted "$1" "$2"
+        for _old in "$STATE"/ready/*; do [ "$_old" = "$STATE/ready/$_key" ] || rm -f "$_old"; done
+        return 0
+      fi
+      go_back "$_before" "$_key_before"
     fi
-    go_back "$_before" "$_key_before"
   fi
   RELOADS_FAILED=$((RELOADS_FAILED + 1))
+  return 1
+}
+
+# accepted GENERATION MODE
+accepted() {
+  : > "$STATE/ready/$1.$2" || log error "Cannot mark the rule set ready: the volume is full"
+  point "$LAST_GOOD" "rulesets/$1"
+  if [ "$GENERATION" != "$1" ]; then PREVIOUS=$GENERATION; fi
+  GENERATION=$1 SERVED_MODE=$2 KEY_SERVED=$1.$2 RULES=$BUNDLE_RULES CRS=$BUNDLE_CRS SEQUENCE=$BUNDLE_SEQUENCE ADDRESS_SERVED=$BUNDLE_ADDRESS
+  sweep
+}
+
+# adopt GENERATION MODE: the files are those that nginx has loaded, only the manifest is another. nginx goes on answering for, and writing
+# into its records, the generation that it loaded; what it would load next is the new one.
+adopt() {
+  if ! render "$1" "$2" 2> /dev/null || ! point "$ACTIVE" "rulesets/$1" || ! point "$STATE/nginx.conf" "$1.$2.conf"; then
+    refuse CannotWrite "$STATE/$1.$2.conf"
+  elif remember "$1" "$BUNDLE_SEQUENCE"; then
+    accepted "$1" "$2"
+    return 0
+  fi
+  if ! point "$ACTIVE" "rulesets/$GENERATION" || ! point "$STATE/nginx.conf" "$KEY_SERVED.conf"; then
+    log error "Cannot go back to the generation before: the volume is full" generation "$GENERATION"
+  fi
   return 1
 }
 
@@ -149,7 +176,7 @@ go_back() {
     if ! confirm "$2"; then
       rm -f "$STATE"/ready/*
       log error "Cannot go back to the generation before: not ready" generation "$1" reason "$REASON" detail "$DETAIL"
-      GENERATION='' KEY_SERVED=''
+      GENERATION='' KEY_SERVED='' ADDRESS_SERVED=''
     fi
     REASON=$_reason DETAIL=$_detail
   fi

@@ -9,7 +9,7 @@ CONTENT_TYPES="$CONTENT_TYPES |application/ld+json| |application/problem+json| |
 fill() {
   _template=$SHARE/templates/$1
   shift
-  set -- "$@" STATE "$STATE" TMP "$TMP" SHARE "$SHARE" BODY_LIMIT "$BODY_LIMIT" KEY "$KEY"
+  set -- "$@" STATE "$STATE" TMP "$TMP" SHARE "$SHARE" BODY_LIMIT "${BUNDLE_BODY_LIMIT:-$BODY_LIMIT}" KEY "$KEY"
   _script=
   while [ $# -gt 1 ]; do
     _script="$_script;s#@$1@#$2#g"
@@ -29,12 +29,13 @@ render_rules() {
   _engine=On _action=Reject
   # Detection refuses nothing, so what is over the limit is read as far as the limit.
   if [ "$2" = detect ]; then _engine=DetectionOnly _action=ProcessPartial; fi
-  fill modsecurity.conf ENGINE "$_engine" LIMIT_ACTION "$_action" AUDIT_ENGINE RelevantOnly PARANOIA "$PARANOIA" METHODS "$METHODS" \
-    FIELDS_LIMIT "$FIELDS_LIMIT" VALUE_LIMIT "$VALUE_LIMIT" \
-    CONTENT_TYPES "$CONTENT_TYPES"
+  fill modsecurity.conf ENGINE "$_engine" LIMIT_ACTION "$_action" AUDIT_ENGINE RelevantOnly \
+    FIELDS_LIMIT "${BUNDLE_FIELDS_LIMIT:-$FIELDS_LIMIT}" VALUE_LIMIT "$VALUE_LIMIT" CONTENT_TYPES "$CONTENT_TYPES"
   _grpc=$(printf '%s\n' "$PORTS" | tr ',' '\n' | sed -n 's/^\([0-9]*\):.*:grpc$/\1/p' | tr '\n' ' ')
   if [ -n "$_grpc" ]; then fill grpc-content-types.conf GRPC_PORTS "${_grpc% }" CONTENT_TYPES "$CONTENT_TYPES"; fi
-  sed 1,3d "$RULESETS/$1/manifest" | cut -c67- | grep '\.conf$' | sort_rules | sed "s#^#Include $RULESETS/$1/#"
+  # A compiled rule set brings its own.
+  if [ "$BUNDLE_VERSION" = 1 ]; then fill baseline-setup.conf PARANOIA "$PARANOIA" METHODS "$METHODS"; fi
+  sums "$1" | cut -c67- | grep '\.conf$' | sort_rules | sed "s#^#Include $RULESETS/$1/#"
 }
 
 # The namespace's own rules first, so that an exclusion of theirs is in time; the rest in the order of the Core Rule Set.
@@ -48,16 +49,31 @@ render_nginx() {
   fill http.conf
   fill proxy.conf GENERATION "$1" MODE "$2" REAL_IP "$(real_ip)"
   fill inspect.conf
+  _ranges=$(origin_lock "$1") _lock=
+  if [ -n "$_ranges" ]; then
+    printf '%s\n' "$_ranges"
+    # shellcheck disable=SC2016 # nginx's.
+    _lock='if ($outside) { return 403; }'
+  fi
   for _port in $(printf '%s' "$PORTS" | tr ',' ' '); do
     _listener=${_port%%:*} _protocol=${_port##*:}
     _app=${_port#*:} _app=${_app%:*}
     _pass="proxy_pass http://app_$_listener"
     if [ "$_protocol" = grpc ]; then _pass="grpc_pass grpc://app_$_listener"; fi
-    fill server.conf LISTEN_PORT "$_listener" LISTEN "$(listen "$_listener")" UPSTREAM "$UPSTREAM_HOST:$_app" PASS "$_pass"
+    fill server.conf LISTEN_PORT "$_listener" LISTEN "$(listen "$_listener")" UPSTREAM "$UPSTREAM_HOST:$_app" PASS "$_pass" LOCK "$_lock"
   done
   fill health.conf HEALTH_LISTEN "$(listen 15021)" NO_INSPECTION 'modsecurity off;'
   fill probe.conf SOCKET probe.sock
   echo '}'
+}
+
+# origin_lock GENERATION: which peers may connect at all, where the manifest says so: the address of the connection, whatever a header says.
+origin_lock() {
+  sed -n 's/^only-from \(.*\)/    \1 0;/p' "$RULESETS/$1/manifest" | awk '
+    NR == 1 { print "\n  geo $realip_remote_addr $outside {\n    default 1;" }
+    { print }
+    END { if (NR) print "  }" }
+  '
 }
 
 real_ip() {

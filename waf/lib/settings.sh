@@ -48,11 +48,25 @@ read_settings() {
   WORKERS=${SEKISHO_WORKERS:-2}
   number SEKISHO_WORKERS "$WORKERS" 1 64
 
-  # For records alone; Kubernetes names hold nothing else.
+  MEMORY_BUDGET=${SEKISHO_MEMORY_BUDGET_BYTES:-$(memory_budget)}
+  case $MEMORY_BUDGET in '' | *[!0-9]* | 0* | ?????????????????*) wrong SEKISHO_MEMORY_BUDGET_BYTES 'a number of bytes' "$MEMORY_BUDGET" ;; esac
+  RECYCLE_SECONDS=${SEKISHO_RECYCLE_SECONDS:-300}
+  number SEKISHO_RECYCLE_SECONDS "$RECYCLE_SECONDS" 1 86400
+
+  # For records, and the namespace for whom something must be signed; Kubernetes names hold nothing else.
   POD_NAME=${SEKISHO_POD_NAME:-} POD_NAMESPACE=${SEKISHO_POD_NAMESPACE:-} POD_UID=${SEKISHO_POD_UID:-}
   case $POD_NAME$POD_NAMESPACE$POD_UID in
     *[!a-z0-9.-]*) wrong SEKISHO_POD_NAME,SEKISHO_POD_NAMESPACE,SEKISHO_POD_UID 'names of Kubernetes' "$POD_NAME $POD_NAMESPACE $POD_UID" ;;
   esac
+
+  # Whose signatures count. Without any, nothing signed can be believed, and the image's own rules are what there is.
+  RULES_KEYS=${SEKISHO_RULES_KEYS:-}
+  for _key in $RULES_KEYS; do
+    printf '%s' "$_key" | grep -qxE '[A-Za-z0-9+/]{43}=' || wrong SEKISHO_RULES_KEYS 'raw Ed25519 public keys in base64, separated by spaces' "$RULES_KEYS"
+  done
+  if [ -n "$RULES_KEYS" ] && [ -z "$POD_NAMESPACE" ]; then wrong SEKISHO_POD_NAMESPACE 'set where SEKISHO_RULES_KEYS is' ''; fi
+  BENCH=${SEKISHO_BENCH:-}
+  case $BENCH in '' | 1) ;; *) wrong SEKISHO_BENCH '1, or not set' "$BENCH" ;; esac
 
   # A body is spooled to the temp volume: one that cannot fit could never be let through.
   TMP_BYTES=${SEKISHO_TMP_BYTES:-}
