@@ -9,7 +9,7 @@ const GOOD = `SecRule REQUEST_FILENAME "@streq /a" "id:100001,phase:1,deny,statu
 const folder = t.testdir({
   'good.conf': GOOD,
   'bad.conf': '# a\nSecRule ARGS "@detectSQLI" "id:100001,phase:2,deny"\nSecRuleEngine Off\n',
-  'exclusion.conf': `SecRule REQUEST_FILENAME "@streq /a" "id:100002,phase:1,pass,nolog,ctl:ruleRemoveById=942101"\n`,
+  'taken.conf': `SecRule REQUEST_FILENAME "@streq /a" "id:942100,phase:1,pass,nolog"\n`,
   'configmap.yaml': `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: sekisho-rules}\ndata:\n  rules.conf: |\n    SecRuleEngine Off\n  notes.txt: hello\n`,
   'other.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\ndata: {a: b}\n',
   release: {
@@ -79,10 +79,10 @@ t.test('rules lint reads a release in the order of loading, with its data', asyn
 })
 
 t.test('rules lint knows the rules of the release', async (t) => {
-  t.match(await run([at('exclusion.conf')]), { code: 0 })
-  t.match(await run([at('exclusion.conf'), '--release', at('release')]), {
+  t.match(await run([at('taken.conf')]), { code: 1, stdout: /id 942100 must be from 1 to 199999\n$/ })
+  t.match(await run([at('taken.conf'), '--release', at('release')]), {
     code: 1,
-    stdout: /rule 942101 does not exist\n$/,
+    stdout: /id 942100 is taken by .*REQUEST-942\.conf:1/,
   })
 })
 

@@ -2,7 +2,6 @@
 import {
   ALLOWED_ACTIONS,
   ALLOWED_CHAINED_ACTIONS,
-  ALLOWED_CTL,
   ALLOWED_DIRECTIVES,
   ALLOWED_LOGDATA_MACRO,
   ALLOWED_MARKER,
@@ -12,7 +11,7 @@ import {
   ALLOWED_TX,
   ALLOWED_VARIABLES,
   CUSTOM_IDS,
-  DETECTING_IDS,
+  MOST_CUSTOM,
 } from '../../src/rules/language/allow.ts'
 import { ALLOWANCE, MEANING, READING } from '../../src/rules/language/problem.ts'
 import { ACTIONS, type ActionValue } from '../../src/rules/language/tables/actions.ts'
@@ -141,10 +140,8 @@ export const ruleLintPage = (): string =>
         ['transformations', codes(ALLOWED_TRANSFORMATIONS)],
         ['actions', codes(ALLOWED_ACTIONS)],
         ['actions of a chained rule', codes(ALLOWED_CHAINED_ACTIONS)],
-        [
-          'options of `ctl`',
-          `${codes(ALLOWED_CTL)}, of one rule from ${DETECTING_IDS.first} to ${DETECTING_IDS.last}, in a chain that begins with one path`,
-        ],
+        ['options of `ctl`', 'none: rules are excluded by `spec.exclusions` of a WafPolicy'],
+        ['all files together', `${MOST_CUSTOM.rules} rules, chained ones counted, and ${MOST_CUSTOM.bytes} bytes`],
         ['names that `setvar` may write', code(`tx.${ALLOWED_TX.source.slice(1, -1)}`)],
         ['names of markers', code(ALLOWED_MARKER.source.slice(1, -1))],
         ['macros in `logdata`', code(ALLOWED_LOGDATA_MACRO.source.slice(1, -1))],

@@ -25,9 +25,9 @@ BEGIN {
   words("rx pm streq strmatch contains containsWord beginsWith endsWith within eq ge gt le lt ipMatch detectSQLi detectXSS validateByteRange validateUrlEncoding validateUtf8Encoding noMatch unconditionalMatch", operators)
   words("ARGS ARGS_COMBINED_SIZE ARGS_GET ARGS_GET_NAMES ARGS_NAMES ARGS_POST ARGS_POST_NAMES FILES FILES_COMBINED_SIZE FILES_NAMES FILES_SIZES MATCHED_VAR MATCHED_VARS MATCHED_VARS_NAMES MATCHED_VAR_NAME MULTIPART_STRICT_ERROR QUERY_STRING REMOTE_ADDR REMOTE_PORT REQBODY_ERROR REQBODY_PROCESSOR REQUEST_BASENAME REQUEST_BODY REQUEST_BODY_LENGTH REQUEST_COOKIES REQUEST_COOKIES_NAMES REQUEST_FILENAME REQUEST_HEADERS REQUEST_HEADERS_NAMES REQUEST_LINE REQUEST_METHOD REQUEST_PROTOCOL REQUEST_URI REQUEST_URI_RAW RESPONSE_HEADERS RESPONSE_HEADERS_NAMES RESPONSE_STATUS SERVER_PORT TIME_DAY TIME_HOUR TIME_MIN TIME_WDAY TX UNIQUE_ID XML", variables)
   words("base64Decode base64DecodeExt cmdLine compressWhitespace cssDecode escapeSeqDecode hexDecode htmlEntityDecode jsDecode length lowercase none normalisePath normalizePath normalisePathWin normalizePathWin removeComments removeCommentsChar removeNulls removeWhitespace replaceComments replaceNulls sha1 md5 trim trimLeft trimRight uppercase urlDecode urlDecodeUni utf8toUnicode", transformations)
-  words("accuracy auditlog capture chain ctl deny id log logdata maturity msg multiMatch noauditlog nolog pass phase rev setvar severity skipAfter status t tag ver", actions)
+  words("accuracy auditlog capture chain deny id log logdata maturity msg multiMatch noauditlog nolog pass phase rev setvar severity skipAfter status t tag ver", actions)
   # A chained rule only adds a condition: what is done stands in the rule that begins the chain.
-  words("capture chain ctl logdata multiMatch setvar t", chained_actions)
+  words("capture chain logdata multiMatch setvar t", chained_actions)
 }
 FNR == 1 {
   finish_file()
@@ -139,7 +139,6 @@ function directive(text,    word, part, n) {
       say("a SecAction is written SecAction \"ACTIONS\"")
       return
     }
-    scope = ""
     rule_actions(part[2], 0)
     if (chains) say("a SecAction cannot begin a chain")
     open_chain = ""
@@ -182,11 +181,6 @@ function sec_rule(vars, operator, action_text,    n, i, v, base, op, argument, n
   if (argument == "" && op !~ /^(detectSQLi|detectXSS|validateUrlEncoding|validateUtf8Encoding|noMatch|unconditionalMatch)$/)
     say("@" op " needs something to compare with")
   if (op == "rx" && regexes != "") print where "\t" argument > regexes
-  # What an exclusion in this rule, or in a rule chained to it, is bound to: one path or what lies below one.
-  if (!chained) {
-    scope = ""
-    if (vars ~ /^REQUEST_(FILENAME|URI)$/ && !negated && (op == "streq" || op == "beginsWith") && argument ~ /^\/[^%]+/) scope = op
-  }
   rule_actions(action_text, chained)
   if (chains) open_chain = where
   else open_chain = ""
@@ -194,7 +188,6 @@ function sec_rule(vars, operator, action_text,    n, i, v, base, op, argument, n
 # rule_actions TEXT CHAINED: checks the actions and sets `chains`.
 function rule_actions(text, chained,    i, c, quoted, item, n, list, word, value, seen_id, phase, disruptive) {
   chains = 0
-  if (!chained) normalised = text ~ /^(.*,)?[ \t]*t:none,[ \t]*t:urlDecodeUni,[ \t]*t:normali[sz]ePath[ \t]*(,.*)?$/ && text !~ /multiMatch/ && gsub(/(^|,)[ \t]*t:/, "&", text) == 3
   if (text ~ /\\/) {
     say("a backslash among the actions: none is needed there")
     return
@@ -239,6 +232,10 @@ function rule_actions(text, chained,    i, c, quoted, item, n, list, word, value
       say("'block' does nothing here, since the Core Rule Set decides by score: write 'deny,status:403'")
       continue
     }
+    if (word == "ctl") {
+      say("ctl:" value " is not allowed here: " (value ~ /^ruleRemove/ ? "rules are excluded by spec.exclusions of a WafPolicy, one parameter on one path" : "what it sets is the platform's"))
+      continue
+    }
     if (!(word in actions)) {
       say("action '" word "' is not allowed or not known")
       continue
@@ -274,8 +271,7 @@ function rule_actions(text, chained,    i, c, quoted, item, n, list, word, value
         skipped[name, value] = where
         awaits[name] = awaits[name] " " value
       }
-    } else if (word == "ctl") exclusion(value)
-    else if (word == "msg" || word == "tag" || word == "rev" || word == "ver") {
+    } else if (word == "msg" || word == "tag" || word == "rev" || word == "ver") {
       if (value ~ /%\{/) say("a macro in '" word "' could put a secret into the log: use logdata")
     } else if (word == "logdata") {
       c = value
@@ -288,17 +284,4 @@ function rule_actions(text, chained,    i, c, quoted, item, n, list, word, value
     if (phase == "") say("the rule has no phase: say phase:1 (headers) or phase:2 (body)")
     if (phase == "5" && disruptive) say("in phase 5 it is too late to deny")
   }
-}
-# exclusion VALUE: of ctl: only one rule, on one path, never the rules that add up and decide.
-function exclusion(value,    id) {
-  if (value !~ /^ruleRemove(ById=[0-9]+|TargetById=[0-9]+;[A-Z_]+(:[^;,]+)?)$/) {
-    say("ctl:" value ": allowed are ctl:ruleRemoveById=ID and ctl:ruleRemoveTargetById=ID;VARIABLE:NAME")
-    return
-  }
-  id = value
-  sub(/^[A-Za-z]+=/, "", id)
-  sub(/;.*/, "", id)
-  if (id + 0 < 911000 || id + 0 > 944999) say("ctl:" value ": only rules from 911000 to 944999 can be excluded; the others set up, add up and decide")
-  if (scope == "") say("ctl:" value ": an exclusion is bound to a path: SecRule REQUEST_FILENAME \"@beginsWith /path\" or \"@streq /path\"")
-  else if (scope == "beginsWith" && !normalised) say("ctl:" value ": with @beginsWith say t:none,t:urlDecodeUni,t:normalizePath too, else /path/../other would be excluded as well")
 }

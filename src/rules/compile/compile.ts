@@ -17,7 +17,7 @@ import { withoutIdleRemovals } from './idle-removals.ts'
 import type { CompileInput, NamedText, Permit } from './input.ts'
 import { LANGUAGES } from './languages.ts'
 import { contentText, type FileSum } from './manifest.ts'
-import { afterName, beforeName, byName, EXCLUSIONS_FILE, inLoadOrder, isCustom, SETUP_FILE } from './names.ts'
+import { afterName, beforeName, byName, EXCLUSIONS_FILE, inLoadOrder, SETUP_FILE } from './names.ts'
 import type { CompileProblem, Note } from './problem.ts'
 import { prune, type Reason } from './prune.ts'
 import type { ReleaseFile } from './release.ts'
@@ -77,17 +77,12 @@ const dataOf = (files: readonly RuleFile[]): Set<string> =>
     ),
   )
 
-/** The namespace's own rules against the allow-list; what they exclude must be in the release, loaded or not. */
-function judgeCustom(input: CompileInput): { problems: CompileProblem[]; notes: Note[] } {
+/** The namespace's own rules against the allow-list, all files together. */
+function judgeCustom(input: CompileInput): CompileProblem[] {
   const files = [...(input.before ?? []), ...(input.after ?? [])]
-  if (files.length === 0) return { problems: [], notes: [] }
+  if (files.length === 0) return []
   const { problems } = lint({ kind: 'custom', files, besides: input.release.catalogue, dataFiles: [] })
-  const lines = problems.map(({ code, file, line, message }) => ({ code, where: `${file}:${line}`, message }))
-  const gone = ({ code }: { code: string }) => code === 'RemovesNothing' && input.unknownRules === 'note'
-  return {
-    problems: lines.filter((one) => !gone(one)),
-    notes: lines.filter(gone).map(({ where, message }) => ({ code: 'GoneFromRelease', where, message })),
-  }
+  return problems.map(({ code, file, line, message }) => ({ code, where: `${file}:${line}`, message }))
 }
 
 /** A bundle's text files, before they are judged. */
@@ -121,13 +116,8 @@ function assemble(input: CompileInput): {
   return {
     texts,
     data: dataOf(files),
-    problems: [...custom.problems, ...excluded.problems],
-    notes: [
-      ...weaker(pruned.dropped, setup.languages),
-      ...notPruned(pruned.levelWriters),
-      ...custom.notes,
-      ...excluded.notes,
-    ],
+    problems: [...custom, ...excluded.problems],
+    notes: [...weaker(pruned.dropped, setup.languages), ...notPruned(pruned.levelWriters), ...excluded.notes],
     nextExpiry: excluded.nextExpiry,
     dropped: pruned.dropped,
   }
@@ -163,8 +153,7 @@ export function compile(input: CompileInput): Compiled {
     files: inLoadOrder(texts.keys()).map((name) => ({ name, text: texts.get(name)! })),
     dataFiles: [...release.data.keys()],
   })
-  // What the namespace's own rules exclude exists in the release, as was judged above; here it may be left out for its level.
-  const left = linted.problems.filter(({ code, file }) => !(code === 'RemovesNothing' && isCustom(file)))
+  const left = linted.problems
   if (left.length > 0)
     return {
       status: 'refused',

@@ -58,7 +58,7 @@ export const NOTES = {
     remedy: 'Nothing needs to be done; it takes effect once the rule is loaded.',
   },
   GoneFromRelease: {
-    sentence: 'An exclusion, or a rule of the namespace, names a rule that this release no longer has.',
+    sentence: 'An exclusion names a rule that this release no longer has.',
     remedy: 'Take it away.',
   },
   WeakerOnPurpose: {

@@ -44,14 +44,11 @@ export const ALLOWED_TRANSFORMATIONS =
   replaceComments replaceNulls sha1 trim trimLeft trimRight uppercase urlDecode urlDecodeUni utf8toUnicode`.split(/\s+/)
 
 export const ALLOWED_ACTIONS =
-  `accuracy auditlog capture chain ctl deny id log logdata maturity msg multiMatch noauditlog nolog pass phase rev setvar severity skipAfter
+  `accuracy auditlog capture chain deny id log logdata maturity msg multiMatch noauditlog nolog pass phase rev setvar severity skipAfter
   status t tag ver`.split(/\s+/)
 
 /** A chained rule only adds a condition. */
-export const ALLOWED_CHAINED_ACTIONS = ['capture', 'chain', 'ctl', 'logdata', 'multiMatch', 'setvar', 't'] as const
-
-/** Only bound to a path, and only for rules that detect. */
-export const ALLOWED_CTL = ['ruleRemoveById', 'ruleRemoveTargetById'] as const
+export const ALLOWED_CHAINED_ACTIONS = ['capture', 'chain', 'logdata', 'multiMatch', 'setvar', 't'] as const
 
 export const ALLOWED_PHASES = ['1', '2', '3', '5'] as const
 
@@ -64,6 +61,9 @@ export const ALLOWED_MARKER = /^CUSTOM-[A-Z0-9-]+$/
 /** Macros in `logdata`: what matched, and never a header or an argument by name. */
 export const ALLOWED_LOGDATA_MACRO = /^(?:MATCHED_VAR|MATCHED_VAR_NAME|TX\.[0-9])$/
 
-/** The ids of a namespace's own rules, and those of rules that detect, which an exclusion may name. */
+/** Of all files together: each pattern is compared with every request, and the files travel in each bundle. Chained rules are counted. */
+export const MOST_CUSTOM = { rules: 500, bytes: 262_144 } as const
+
+/** The ids of a namespace's own rules, and those of rules that detect, which an exclusion of a policy may name. */
 export const CUSTOM_IDS = { first: 1, last: 199_999 } as const
 export const DETECTING_IDS = { first: 911_000, last: 944_999 } as const

@@ -7,7 +7,6 @@
 import {
   ALLOWED_ACTIONS,
   ALLOWED_CHAINED_ACTIONS,
-  ALLOWED_CTL,
   ALLOWED_DIRECTIVES,
   ALLOWED_LOGDATA_MACRO,
   ALLOWED_MARKER,
@@ -17,7 +16,6 @@ import {
   ALLOWED_TX,
   ALLOWED_VARIABLES,
   CUSTOM_IDS,
-  DETECTING_IDS,
 } from './allow.ts'
 import { chainsOf } from './catalogue.ts'
 import type { CheckedFile, Context } from './checks/context.ts'
@@ -29,7 +27,7 @@ import { own } from './tables/lookup.ts'
 import { OPERATORS } from './tables/operators.ts'
 import { TRANSFORMATIONS } from './tables/transformations.ts'
 import { VARIABLES } from './tables/variables.ts'
-import { actionsOf, ctlOf, macrosOf, setVarOf } from './values.ts'
+import { actionsOf, macrosOf, setVarOf } from './values.ts'
 
 const GAP = String.raw`(?:[ \t]*\\\n[ \t]*|[ \t]+)`
 const ACTIONS = String.raw`"(?:[ \t]*\\\n[ \t]*)?(?:[^"\\\n]|,[ \t]*\\\n)*"`
@@ -118,62 +116,13 @@ function* judgeRule({ variables, operator }: RuleNode): Generator<Problem> {
     yield problem('MacroNotAllowed', at, `a macro in @${name} is not allowed: use @streq, @contains or @within`)
 }
 
-/** What an exclusion in a chain is bound to. */
-type Scope = 'none' | 'exact' | 'prefix'
-
-function scopeOf(first: RuleNode | ActionNode): Scope {
-  if (first.kind !== 'rule') return 'none'
-  const { variables, operator } = first
-  const [variable] = variables
-  const path =
-    variables.length === 1 &&
-    variable!.prefix === '' &&
-    variable!.selector === undefined &&
-    (variable!.name === 'REQUEST_FILENAME' || variable!.name === 'REQUEST_URI')
-  if (!path || operator.negated || !/^\/[^%]+$/.test(operator.argument)) return 'none'
-  return operator.name === 'streq' ? 'exact' : operator.name === 'beginsWith' ? 'prefix' : 'none'
-}
-
-/** Whether the path is decoded and then freed of `..` before it is compared, and compared only then. */
-const normalises = (first: RuleNode | ActionNode): boolean => {
-  const names = actionsOf(first, 't').map(({ value }) => value ?? '')
-  // `t:none` takes back all before it.
-  const effective = names.slice(names.lastIndexOf('none') + 1)
-  const decoded = effective.indexOf('urlDecodeUni')
-  const freed = Math.max(effective.lastIndexOf('normalizePath'), effective.lastIndexOf('normalisePath'))
-  return decoded !== -1 && freed > decoded && actionsOf(first, 'multiMatch').length === 0
-}
-
-function* judgeCtl(action: Action, first: RuleNode | ActionNode): Generator<Problem> {
-  const { option, value } = ctlOf(action)
-  if (!allowed(ALLOWED_CTL, option) || !/^\d+(?:;[A-Z_]+(?::[^;,]+)?)?$/.test(value)) {
-    yield problem(
-      'CtlNotAllowed',
-      action.at,
-      `ctl:${shown(action.value ?? '')}: allowed are ctl:ruleRemoveById=ID and ctl:ruleRemoveTargetById=ID;VARIABLE:NAME`,
-    )
-    return
-  }
-  const id = Number(value.split(';', 1)[0])
-  if (id < DETECTING_IDS.first || id > DETECTING_IDS.last)
-    yield problem(
-      'ExclusionTooWide',
-      action.at,
-      `ctl:${option}=${shown(value)}: only rules from ${DETECTING_IDS.first} to ${DETECTING_IDS.last} can be excluded; the others set up, add up and decide`,
-    )
-  const scope = scopeOf(first)
-  if (scope === 'none')
-    yield problem(
-      'ExclusionTooWide',
-      action.at,
-      'an exclusion is bound to a path: begin with SecRule REQUEST_FILENAME "@streq /path" or "@beginsWith /path"',
-    )
-  else if (scope === 'prefix' && !normalises(first))
-    yield problem(
-      'ExclusionTooWide',
-      action.at,
-      'with @beginsWith say t:none,t:urlDecodeUni,t:normalizePath in this order, else /path/../other would be excluded as well',
-    )
+function* judgeCtl({ at, value = '' }: Action): Generator<Problem> {
+  const removes = /^ruleRemove/i.test(value)
+  yield problem(
+    'CtlNotAllowed',
+    at,
+    `ctl:${shown(value)} is not allowed here: ${removes ? 'rules are excluded by spec.exclusions of a WafPolicy, one parameter on one path' : 'what it sets is the platform’s'}`,
+  )
 }
 
 function* judgeMacros({ at, name, value = '' }: Action): Generator<Problem> {
@@ -189,7 +138,7 @@ function* judgeMacros({ at, name, value = '' }: Action): Generator<Problem> {
     yield problem('MacroNotAllowed', at, `a macro in ${name} could put a secret into the log: use logdata`)
 }
 
-function* judgeAction(action: Action, first: RuleNode | ActionNode, chained: boolean): Generator<Problem> {
+function* judgeAction(action: Action, chained: boolean): Generator<Problem> {
   const { at, name, value = '' } = action
   if (name === 'block') {
     yield problem(
@@ -197,6 +146,10 @@ function* judgeAction(action: Action, first: RuleNode | ActionNode, chained: boo
       at,
       "'block' does nothing here, since the Core Rule Set decides by score: write deny,status:403",
     )
+    return
+  }
+  if (name === 'ctl') {
+    yield* judgeCtl(action)
     return
   }
   if (!allowed(ALLOWED_ACTIONS, name)) {
@@ -209,7 +162,6 @@ function* judgeAction(action: Action, first: RuleNode | ActionNode, chained: boo
     return
   }
   yield* judgeMacros(action)
-  if (name === 'ctl') yield* judgeCtl(action, first)
   if (name === 't' && forbidden(ALLOWED_TRANSFORMATIONS, TRANSFORMATIONS, value))
     yield problem('TransformationNotAllowed', at, `transformation "${shown(value)}" is not allowed here`)
   if (name === 'setvar') {
@@ -233,7 +185,7 @@ function* judgeChain(chain: readonly (RuleNode | ActionNode)[]): Generator<Probl
   const first = chain[0]!
   for (const [index, node] of chain.entries()) {
     if (node.kind === 'rule') yield* judgeRule(node)
-    for (const action of node.actions) yield* judgeAction(action, first, index > 0)
+    for (const action of node.actions) yield* judgeAction(action, index > 0)
   }
   const phase = actionsOf(first, 'phase').at(-1)?.value
   if (phase === undefined)

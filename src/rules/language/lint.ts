@@ -4,6 +4,7 @@
  * `release`: a rule set as its makers publish it; all files together, in the order of loading. `custom`: rules of a namespace's own, which
  * besides are held to the allow-list of allow.ts. What is found here the engine finds too, or takes in silence and then does not do.
  */
+import { MOST_CUSTOM } from './allow.ts'
 import { type Catalogue, catalogue } from './catalogue.ts'
 import { checkActions } from './checks/actions.ts'
 import { checkChains } from './checks/chains.ts'
@@ -18,7 +19,7 @@ import { checkVariables } from './checks/variables.ts'
 import { judgeCustom } from './custom.ts'
 import type { RuleFile } from './nodes.ts'
 import { parse } from './parse.ts'
-import { inOrder, type Problem } from './problem.ts'
+import { inOrder, type Problem, problem } from './problem.ts'
 
 export type Kind = 'release' | 'custom'
 
@@ -51,9 +52,44 @@ const CHECKS: readonly Check[] = [
   checkFiles,
 ]
 
+/** What is too much is not judged, so that nobody keeps the judge busy: only that is told. */
+const tooMuch = (found: Problem): Linted => ({ files: [], catalogue: catalogue([]), problems: [found] })
+
+function tooLarge(files: LintInput['files']): Problem | undefined {
+  const encoder = new TextEncoder()
+  let bytes = 0
+  for (const { name, text } of files) {
+    bytes += encoder.encode(text).length
+    if (bytes > MOST_CUSTOM.bytes)
+      return problem(
+        'TooLarge',
+        { file: name, line: 1, column: 1 },
+        `more than ${MOST_CUSTOM.bytes} bytes in all files together: take rules out, or write one with alternatives`,
+      )
+  }
+  return undefined
+}
+
+function tooMany(files: readonly RuleFile[]): Problem | undefined {
+  const rules = files.flatMap(({ nodes }) => nodes.filter(({ kind }) => kind === 'rule' || kind === 'action'))
+  const first = rules[MOST_CUSTOM.rules]
+  return (
+    first &&
+    problem(
+      'TooManyRules',
+      first.at,
+      `more than ${MOST_CUSTOM.rules} rules, chained ones counted: write one rule with alternatives, or @pm or @within with a list of words`,
+    )
+  )
+}
+
 /** Reads and judges. Never throws. */
 export function lint({ kind, files, besides, dataFiles }: LintInput): Linted {
+  const large = kind === 'custom' ? tooLarge(files) : undefined
+  if (large !== undefined) return tooMuch(large)
   const read = files.map(({ name, text }) => ({ name, text, ...parse(text, name) }))
+  const many = kind === 'custom' ? tooMany(read) : undefined
+  if (many !== undefined) return tooMuch(many)
   const known = catalogue(read)
   const context: Context = {
     files: read,

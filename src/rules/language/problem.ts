@@ -161,12 +161,8 @@ export const ALLOWANCE = {
     remedy: 'Use one of the actions of the allow-list.',
   },
   CtlNotAllowed: {
-    sentence: 'The `ctl` option could switch rules off.',
-    remedy: 'Use `exclusions` of the WafPolicy.',
-  },
-  ExclusionTooWide: {
-    sentence: 'An exclusion is not bound to one path and one rule that detects.',
-    remedy: 'Begin the chain with `REQUEST_FILENAME "@streq /path"`, and name one rule from 911000 to 944999.',
+    sentence: 'A `ctl` option switches off, or sets what the platform sets.',
+    remedy: 'Exclude rules by `spec.exclusions` of a WafPolicy.',
   },
   TxNotAllowed: {
     sentence: 'The variable written to is one of the Core Rule Set: scores, thresholds, limits.',
@@ -183,6 +179,14 @@ export const ALLOWANCE = {
   MacroNotAllowed: {
     sentence: 'A macro could put a secret into the log, or is taken as text.',
     remedy: 'Use `logdata` with `%{MATCHED_VAR}`, or compare with @streq, @contains or @within.',
+  },
+  TooManyRules: {
+    sentence: 'There are more rules than a namespace may have of its own, chained ones counted.',
+    remedy: 'Write one rule with alternatives, or @pm or @within with a list of words.',
+  },
+  TooLarge: {
+    sentence: 'All files together are larger than a namespace’s own rules may be.',
+    remedy: 'Take rules out, or write one with alternatives.',
   },
   NoPhase: { sentence: 'The rule has no phase.', remedy: 'Write `phase:1` (headers) or `phase:2` (body).' },
 } as const satisfies Record<string, Entry>

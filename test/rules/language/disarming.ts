@@ -30,6 +30,13 @@ export const DISARMING: Readonly<Record<string, string>> = {
   'takes a target out by tag': 'SecRuleUpdateTargetByTag "OWASP_CRS" "!ARGS"\n',
   'takes a target out by message': 'SecRuleUpdateTargetByMsg "SQL" "!ARGS"\n',
   'changes what a rule does': 'SecRuleUpdateActionById 949110 "pass"\n',
+  'takes one field out of one rule on one page': scoped('ctl:ruleRemoveTargetById=942100;ARGS:text'),
+  'removes one rule on one page': scoped('ctl:ruleRemoveById=942100'),
+  'removes one rule below a path': scoped(
+    't:none,t:urlDecodeUni,t:normalizePath,ctl:ruleRemoveById=942100',
+    '@beginsWith /a',
+  ),
+  'removes a rule in capitals': scoped('CTL:RuleRemoveById=942100'),
   'removes a rule on every path': rule('pass,nolog,ctl:ruleRemoveById=942100'),
   'removes a rule on every path below /': scoped('ctl:ruleRemoveById=942100', '@beginsWith /'),
   'removes a rule where the path is not one': scoped('ctl:ruleRemoveById=942100', '!@streq /a'),

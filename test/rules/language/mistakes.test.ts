@@ -39,20 +39,6 @@ t.test('lint() finds an id taken by a rule that is loaded besides', async (t) =>
   t.strictSame(problems.map(asLine), ['rules.conf:1: id 100001 is taken by release.conf:1'])
 })
 
-t.test('lint() knows the rules of a release that exclusions name', async (t) => {
-  const release = 'SecAction "id:942100,phase:1,pass"\n'
-  const { catalogue } = lint({ kind: 'release', files: [{ name: 'release.conf', text: release }] })
-  const exclusion = (id: number) => ({
-    name: 'rules.conf',
-    text: `SecRule REQUEST_FILENAME "@streq /a" "id:100001,phase:1,pass,nolog,ctl:ruleRemoveById=${id}"\n`,
-  })
-  t.strictSame(lint({ kind: 'custom', files: [exclusion(942100)], besides: catalogue }).problems, [])
-  t.strictSame(lint({ kind: 'custom', files: [exclusion(942101)] }).problems, [], 'without a release nothing is known')
-  t.strictSame(lint({ kind: 'custom', files: [exclusion(942101)], besides: catalogue }).problems.map(asLine), [
-    'rules.conf:1: rule 942101 does not exist',
-  ])
-})
-
 t.test('lint() tells problems in the order of the files and lines', async (t) => {
   const files = ['b.conf', 'a.conf'].map((name) => ({ name, text: 'SecRuleX\nSecAction "id:0,phase:9,pass"\n' }))
   t.strictSame(
