@@ -33,8 +33,8 @@ export function releasesOf(
 ): { readonly current: ReleaseRef; readonly next?: ReleaseRef } | undefined {
   if (current === null) return undefined
   const own = setAside.find((one) => one.namespace === namespace)
-  const stays = own !== undefined && sameRelease(own.refuses, current) ? own.stays : current
-  return next === null || (own !== undefined && sameRelease(own.refuses, next.release))
+  const stays = own?.stays ?? current
+  return next === null || sameRelease(own?.refuses, next.release)
     ? { current: stays }
     : { current: stays, next: next.release }
 }

@@ -49,6 +49,8 @@ const next = z.object({
   canaries: z.array(z.string()).readonly(),
   /** Since when this stage is watched. */
   since: instant,
+  /** Since when this release is being rolled out. */
+  begun: instant,
   /** Bundles of `next` that were sealed before this instant must be sealed anew: Pods may have seen a higher sequence since. */
   sealAfter: instant,
   /** There: no further stage until an operator says `resume`; the Pods of the stage keep it. */

@@ -1,0 +1,68 @@
+/** What the Pods told, counted by namespace against what they should run. */
+import type { Heard, PodFact, ReleaseRef } from '../model.ts'
+import { isEngineFailure } from './engine-failures.ts'
+import type { Counts, NamespaceReport } from './facts.ts'
+import { releaseFor, sameRelease } from './stage.ts'
+import type { RolloutState } from './state.ts'
+
+/** What is published for a Pod; `outdated`: not for its engine; undefined: not yet, or no release was taken. */
+export type PublishedFor = { readonly generation: string; readonly release: ReleaseRef } | 'outdated' | undefined
+
+export interface Fleet {
+  readonly pods: Iterable<PodFact>
+  heard(pod: PodFact): Heard | undefined
+  published(pod: PodFact): PublishedFor
+}
+
+type Standing = 'active' | 'failed' | 'pending' | 'outdated'
+type Mutable = { -readonly [K in keyof Counts]: Counts[K] }
+const none = (): Mutable => ({ pods: 0, active: 0, failed: 0, pending: 0, outdated: 0 })
+
+/** How one Pod stands to the release it should run, and the code of what hinders it. */
+export function standing(
+  heard: Pick<Heard, 'generation' | 'wanted' | 'state' | 'reason'> | undefined,
+  published: PublishedFor,
+  release: ReleaseRef | undefined,
+): { readonly as: Standing; readonly reason?: string } {
+  if (heard === undefined) return { as: 'pending', reason: 'NotHeard' }
+  if (published === 'outdated') return { as: 'outdated', reason: 'OutdatedEngine' }
+  // What it is given meanwhile is not what it should run: that it runs it proves nothing.
+  if (published === undefined || !sameRelease(published.release, release))
+    return { as: 'pending', reason: 'NotPublished' }
+  if (heard.generation === published.generation) return { as: 'active' }
+  // A failure of something else that was asked before says nothing of what is wanted now.
+  if (heard.state !== 'failed' || heard.wanted !== published.generation) return { as: 'pending', reason: 'NotYet' }
+  return { as: isEngineFailure(heard.reason) ? 'failed' : 'pending', reason: heard.reason }
+}
+
+/** Sorted by namespace. Pods that are going away are not counted. */
+export function countReports({ pods, heard, published }: Fleet, state: RolloutState): NamespaceReport[] {
+  const all = new Map<string, { stage: Mutable; rest: Mutable; reasons: Map<string, number> }>()
+  for (const pod of pods) {
+    if (pod.terminating) continue
+    let report = all.get(pod.namespace)
+    if (report === undefined) {
+      report = { stage: none(), rest: none(), reasons: new Map() }
+      all.set(pod.namespace, report)
+    }
+    const run = releaseFor(pod, state)
+    const counts = run?.slot === 'next' ? report.stage : report.rest
+    const { as, reason } = standing(heard(pod), published(pod), run?.release)
+    counts.pods++
+    counts[as]++
+    if (reason !== undefined) report.reasons.set(reason, (report.reasons.get(reason) ?? 0) + 1)
+  }
+  return [...all]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([namespace, { reasons, ...counts }]) => ({
+      namespace,
+      ...counts,
+      // The codes come from the Pods: no name of theirs may meet what an object inherits.
+      reasons: Object.fromEntries(
+        [...reasons]
+          .filter(([code]) => /^[A-Z][A-Za-z]{0,39}$/.test(code))
+          .toSorted(([a], [b]) => (a < b ? -1 : 1))
+          .slice(0, 20),
+      ),
+    }))
+}
