@@ -1,42 +1,43 @@
 /** What the Pods told, counted by namespace against what they should run. */
-import type { Heard, PodFact, ReleaseRef } from '../model.ts'
+import type { Heard, PodFact, Wanted } from '../model.ts'
 import { isEngineFailure } from './engine-failures.ts'
 import type { Counts, NamespaceReport } from './facts.ts'
-import { releaseFor, sameRelease } from './stage.ts'
+import { releaseFor } from './stage.ts'
 import type { RolloutState } from './state.ts'
 
-/** What is published for a Pod; `outdated`: not for its engine; undefined: not yet, or no release was taken. */
-export type PublishedFor = { readonly generation: string; readonly release: ReleaseRef } | 'outdated' | undefined
+/** The generation of a Pod for which nothing of the release that it should run is published yet: it runs none of that name. */
+export const NOT_PUBLISHED = '-'
 
 export interface Fleet {
   readonly pods: Iterable<PodFact>
   heard(pod: PodFact): Heard | undefined
-  published(pod: PodFact): PublishedFor
+  /**
+   * The generation it should run by its place in the rollout, NOT_PUBLISHED where there is none yet: what it is given meanwhile proves nothing.
+   * undefined: there is one, and it was not tried on the Pod's engine.
+   */
+  wanted(pod: PodFact): Pick<Wanted, 'generation'> | undefined
 }
 
 type Standing = 'active' | 'failed' | 'pending' | 'outdated'
 type Mutable = { -readonly [K in keyof Counts]: Counts[K] }
 const none = (): Mutable => ({ pods: 0, active: 0, failed: 0, pending: 0, outdated: 0 })
 
-/** How one Pod stands to the release it should run, and the code of what hinders it. */
+/** How one Pod stands to what it should run, and the code of what hinders it. */
 export function standing(
   heard: Pick<Heard, 'generation' | 'wanted' | 'state' | 'reason'> | undefined,
-  published: PublishedFor,
-  release: ReleaseRef | undefined,
+  wanted: Pick<Wanted, 'generation'> | undefined,
 ): { readonly as: Standing; readonly reason?: string } {
   if (heard === undefined) return { as: 'pending', reason: 'NotHeard' }
-  if (published === 'outdated') return { as: 'outdated', reason: 'OutdatedEngine' }
-  // What it is given meanwhile is not what it should run: that it runs it proves nothing.
-  if (published === undefined || !sameRelease(published.release, release))
-    return { as: 'pending', reason: 'NotPublished' }
-  if (heard.generation === published.generation) return { as: 'active' }
+  if (wanted === undefined) return { as: 'outdated', reason: 'OutdatedEngine' }
+  if (wanted.generation === NOT_PUBLISHED) return { as: 'pending', reason: 'NotPublished' }
+  if (heard.generation === wanted.generation) return { as: 'active' }
   // A failure of something else that was asked before says nothing of what is wanted now.
-  if (heard.state !== 'failed' || heard.wanted !== published.generation) return { as: 'pending', reason: 'NotYet' }
+  if (heard.state !== 'failed' || heard.wanted !== wanted.generation) return { as: 'pending', reason: 'NotYet' }
   return { as: isEngineFailure(heard.reason) ? 'failed' : 'pending', reason: heard.reason }
 }
 
 /** Sorted by namespace. Pods that are going away are not counted. */
-export function countReports({ pods, heard, published }: Fleet, state: RolloutState): NamespaceReport[] {
+export function countReports({ pods, heard, wanted }: Fleet, state: RolloutState): NamespaceReport[] {
   const all = new Map<string, { stage: Mutable; rest: Mutable; reasons: Map<string, number> }>()
   for (const pod of pods) {
     if (pod.terminating) continue
@@ -45,9 +46,8 @@ export function countReports({ pods, heard, published }: Fleet, state: RolloutSt
       report = { stage: none(), rest: none(), reasons: new Map() }
       all.set(pod.namespace, report)
     }
-    const run = releaseFor(pod, state)
-    const counts = run?.slot === 'next' ? report.stage : report.rest
-    const { as, reason } = standing(heard(pod), published(pod), run?.release)
+    const counts = releaseFor(pod, state)?.slot === 'next' ? report.stage : report.rest
+    const { as, reason } = standing(heard(pod), wanted(pod))
     counts.pods++
     counts[as]++
     if (reason !== undefined) report.reasons.set(reason, (report.reasons.get(reason) ?? 0) + 1)
