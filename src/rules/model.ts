@@ -144,6 +144,8 @@ export interface TrialRequest {
   readonly kind: TrialKind
   /** Who waits for it; turns go round between them. */
   readonly namespace: string
+  /** Of the target: a newer candidate of the same namespace, policy and kind takes the place of one that still waits. @default '' */
+  readonly policy?: string
   readonly content: import('./compile/compile.ts').Content
   /** What stands now, for comparison: a class that it stops must be stopped, a good one that it passes must pass. */
   readonly against?: import('./compile/compile.ts').Content
