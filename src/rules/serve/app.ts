@@ -140,16 +140,21 @@ const asAnswer = (error: unknown): ServeError => {
   return new ServeError(theirs ? 'RequestMalformed' : 'Failed', undefined, { cause: error })
 }
 
-/** Bytes that are no request: no reply object is there yet. */
+/** Bytes that are no request: no reply object is there yet. What is no HTTP at all, a handshake that fails or takes too long, is ended without a word. */
 const refuseBytes = (error: Error & { code?: string }, socket: Socket, metrics: ServeMetrics): void => {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  if (!/^(HPE|ERR_HTTP)_/.test(error.code ?? '') || !socket.writable) {
     socket.destroy()
     return
   }
   const failure = new ServeError('RequestMalformed')
   metrics.failed(failure.code)
   const { body } = failure
-  socket.end(
-    `HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    'connection: close',
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+  ]
+  // Whoever does not read it holds no connection for that.
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroySoon())
 }
