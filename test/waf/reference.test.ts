@@ -21,7 +21,7 @@ t.test('reasons.tsv and the page say the same of every reason, in the same order
     rows('Reasons').map(([, code, meaning]) => `${code!.replaceAll('`', '')}\t${meaning}`),
     table,
   )
-  const used = ['bin/sekisho-waf', 'lib/reload.sh', 'lib/bundle.sh', 'lib/trust.sh', 'lib/orders.sh']
+  const used = ['bin/sekisho-waf', 'lib/reload.sh', 'lib/bundle.sh', 'lib/trust.sh', 'lib/orders.sh', 'lib/place.sh']
     .map(read)
     .join('\n')
   for (const line of table) t.match(used, new RegExp(`\\b${line.split('\t')[0]}\\b`))
