@@ -3,7 +3,10 @@ import { createServer, type Server } from 'node:http'
 import type { AdmissionMetrics } from './metrics.ts'
 import { type Checks, readiness } from './readiness.ts'
 
-export const createHealthServer = (checks: Checks, metrics: AdmissionMetrics): Server => {
+/** What it needs of a program's metrics. */
+export type Readable = Pick<AdmissionMetrics, 'ready' | 'text' | 'contentType'>
+
+export const createHealthServer = (checks: Checks, metrics: Readable): Server => {
   const text = 'text/plain; charset=utf-8'
   const answer = async (path: string): Promise<[status: number, type: string, body: string]> => {
     if (path === '/healthz/live') return [200, text, 'ok\n']

@@ -13,6 +13,8 @@ import { CONFIG_ERRORS } from '../../src/config/errors.ts'
 import { rulesConfig } from '../../src/config/rules.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import { webhookConfig } from '../../src/config/webhook.ts'
+import { SERVE_ERRORS } from '../../src/rules/serve/errors.ts'
+import { SERVE_METRICS } from '../../src/rules/serve/metrics.ts'
 import { certsPage } from './certs-page.ts'
 import { rbacPage, webhookEntriesPage } from './manifest-pages.ts'
 import { ruleLanguagePage, ruleLintPage } from './rule-pages.ts'
@@ -39,16 +41,36 @@ const errors = (): string =>
     ),
   ].join('\n\n')
 
-const metrics = (): string =>
+type MetricTable = Readonly<Record<string, { type: string; labels: readonly string[]; help: string }>>
+const metricTable = (list: MetricTable): string =>
   table(
     ['metric', 'type', 'labels', 'meaning'],
-    Object.entries(ADMISSION_METRICS).map(([name, { type, labels, help }]) => [
+    Object.entries(list).map(([name, { type, labels, help }]) => [
       `\`${name}\``,
       type,
       labels.map((label) => `\`${label}\``).join(', ') || '–',
       help,
     ]),
   )
+
+/** Each program with what its rooms count. */
+const metrics = (): string =>
+  [
+    '## `sekisho webhook`',
+    metricTable(ADMISSION_METRICS),
+    '## `sekisho rules`: the update protocol',
+    metricTable(SERVE_METRICS),
+  ].join('\n\n')
+
+/** What `sekisho rules` answers updaters when it gives no rules. */
+const updateProtocol = (): string =>
+  [
+    '## Errors of the service',
+    table(
+      ['reason', 'status', 'what it means'],
+      Object.entries(SERVE_ERRORS).map(([code, { status, sentence }]) => [`\`${code}\``, String(status), sentence]),
+    ),
+  ].join('\n\n')
 
 const settings = (schema: ZodType): string =>
   table(
@@ -115,6 +137,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   rbac: rbacPage,
   'rule-language': ruleLanguagePage,
   'rule-lint': ruleLintPage,
+  'update-protocol': updateProtocol,
 }
 export const PAGE_NAMES = Object.keys(PAGES)
 

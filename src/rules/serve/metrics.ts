@@ -40,6 +40,21 @@ export const SERVE_METRICS = {
     labels: [],
     help: 'Replicas of the service that answer, this one included.',
   },
+  sekisho_tls_certificate_not_after_timestamp_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'When the served certificate expires, seconds since the epoch; 0 without one.',
+  },
+  sekisho_tls_certificate_reloads_total: {
+    type: 'counter',
+    labels: ['result'],
+    help: 'Certificate changes on disk, by result: `loaded`, or `refused` when the files are unusable and the old pair stays.',
+  },
+  sekisho_tls_handshake_errors_total: {
+    type: 'counter',
+    labels: [],
+    help: 'TLS handshakes that failed, mostly of clients that do not trust the certificate.',
+  },
 } as const satisfies Record<
   string,
   { type: 'counter' | 'gauge' | 'histogram'; labels: readonly string[]; help: string }
@@ -58,6 +73,9 @@ export interface ServeMetrics {
   failed(code: ServeErrorCode): void
   sent(bytes: number): void
   connectionRefused(): void
+  certificateLoaded(notAfterSeconds: number): void
+  certificateRefused(): void
+  handshakeFailed(): void
 }
 /** What is looked up when somebody reads the metrics. */
 export interface Gauges {
@@ -78,6 +96,9 @@ export const createServeMetrics = (registry: Registry, look: () => Gauges): Serv
   const bytesSent = new Counter(common('sekisho_rules_bundle_bytes_total'))
   const errors = new Counter(common('sekisho_rules_serve_errors_total'))
   const refused = new Counter(common('sekisho_rules_connections_refused_total'))
+  const notAfter = new Gauge(common('sekisho_tls_certificate_not_after_timestamp_seconds'))
+  const reloads = new Counter(common('sekisho_tls_certificate_reloads_total'))
+  const handshakes = new Counter(common('sekisho_tls_handshake_errors_total'))
   const gauge = (name: Name, read: (gauges: Gauges) => number) =>
     new Gauge({
       ...common(name),
@@ -98,6 +119,7 @@ export const createServeMetrics = (registry: Registry, look: () => Gauges): Serv
   // A rate needs a first value: counters whose labels are known start at 0.
   for (const answer of POLL_ANSWERS) polls.inc({ answer }, 0)
   for (const code of Object.keys(SERVE_ERRORS)) errors.inc({ code }, 0)
+  for (const result of ['loaded', 'refused']) reloads.inc({ result }, 0)
 
   return {
     polled: (answer, seconds) => {
@@ -110,5 +132,11 @@ export const createServeMetrics = (registry: Registry, look: () => Gauges): Serv
       bytesSent.inc(bytes)
     },
     connectionRefused: () => refused.inc(),
+    certificateLoaded: (seconds) => {
+      notAfter.set(seconds)
+      reloads.inc({ result: 'loaded' })
+    },
+    certificateRefused: () => reloads.inc({ result: 'refused' }),
+    handshakeFailed: () => handshakes.inc(),
   }
 }

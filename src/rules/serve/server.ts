@@ -118,6 +118,7 @@ export const createUpdateServer = (options: UpdateServerOptions): UpdateServer =
   const app = createApp({ polls, pace, load, metrics, log, now, random, limits, draining: () => draining })
   const server = app.server as HttpsServer
   limitConnections(server, limits, metrics.connectionRefused)
+  server.on('tlsClientError', metrics.handshakeFailed)
   const endSilent = silentConnections(server)
 
   let files: CertificateFiles | undefined
@@ -127,6 +128,7 @@ export const createUpdateServer = (options: UpdateServerOptions): UpdateServer =
       onLoaded: (certificate) => {
         // Connections that are open keep the context they began with.
         server.setSecureContext({ cert: certificate.cert, key: certificate.key, minVersion: 'TLSv1.2' })
+        metrics.certificateLoaded(certificate.notAfter / 1000)
         const notAfter = new Date(certificate.notAfter)
         log.info(
           { 'tls.server.hash.sha256': certificate.fingerprint, 'tls.server.not_after': notAfter },
@@ -134,6 +136,7 @@ export const createUpdateServer = (options: UpdateServerOptions): UpdateServer =
         )
       },
       onRefused: (problem) => {
+        metrics.certificateRefused()
         log.error(
           { 'error.message': problem },
           files?.current ? 'certificate refused, the old one stays' : 'no certificate',
