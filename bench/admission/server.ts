@@ -62,6 +62,7 @@ const ours = async (): Promise<number> => {
     reviewers: createReviewers({
       inject: { reader, settings: config.inject, version: '1' },
       guard: { reader: guard, settings: config.guard, now: Date.now },
+      policy: { reader: guard, settings: config.policy, now: Date.now },
     }),
     metrics: createMetrics('1', new Set(['Injected', 'Verified'])),
     // Every line is made and written, as in a cluster; only nobody keeps it.

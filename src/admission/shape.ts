@@ -84,6 +84,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   Job: templated,
   ReplicationController: templated,
   CronJob: object(fields({ jobTemplate: fields({ spec: fields({ template: fields({ metadata, spec: podSpec }) }) }) })),
+  ConfigMap: fields({ metadata, data: STRINGS, binaryData: STRINGS }),
   Service: object(
     fields({
       selector: STRINGS,
@@ -100,8 +101,36 @@ const SHAPES: Readonly<Record<string, Shape>> = {
 }
 const ANY = object()
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === 'object' && !Array.isArray(value)
+
+/**
+ * Not among the kinds above: a mutating review of a WafPolicy comes before the API server has held the schema against it, and what is wrong with
+ * its shape is the schema's to say.
+ */
+const WAF_POLICY: Shape = object(
+  fields({
+    selector,
+    mode: 'string',
+    limits: fields({ bodyBytes: 'number', fieldsBytes: 'number' }),
+    exclusions: list(
+      fields(
+        {
+          rule: 'number',
+          tag: 'string',
+          path: 'string',
+          parameter: 'string',
+          cookie: 'string',
+          header: 'string',
+          reason: 'string',
+          expires: 'string',
+        },
+        ['path', 'reason'],
+      ),
+    ),
+    breakGlass: fields({ until: 'string', reason: 'string', by: 'string' }, ['until', 'reason']),
+  }),
+)
 
 const WORDS = {
   string: 'a string',
@@ -150,6 +179,9 @@ const wrong = (value: unknown, shape: Shape, path: string): string | undefined =
 /** What is wrong with `value` as an object of this kind, in words that begin with the field; undefined when nothing is. */
 export const malformed = (value: unknown, kind: string, name: 'object' | 'oldObject'): string | undefined =>
   isRecord(value) ? wrong(value, Object.hasOwn(SHAPES, kind) ? SHAPES[kind]! : ANY, name) : `${name} must be an object`
+
+/** What is wrong with a WafPolicy that the API server held its schema against; undefined when nothing is. */
+export const malformedPolicy = (value: unknown): string | undefined => wrong(value, WAF_POLICY, 'object')
 
 /**
  * How deeply a value is nested, counted without recursion and no further than `limit`. Asked only after a stack ran

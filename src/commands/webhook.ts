@@ -19,6 +19,8 @@ import { type WebhookConfig, webhookConfig } from '../config/webhook.ts'
 import { BLIND_REASONS, REASONS as GUARD_REASONS } from '../guard/reasons.ts'
 import { REASONS as INJECT_REASONS } from '../inject/reasons.ts'
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../log.ts'
+import { PROBLEMS } from '../rules/compile/problem.ts'
+import { POLICY_REASONS } from '../rules/policy/reasons.ts'
 import { VERSION } from '../version.ts'
 import { EXIT, Exit, examples, type Io, type Register } from './command.ts'
 import { wafImageGiven } from './waf-image.ts'
@@ -32,7 +34,9 @@ interface Options {
 }
 
 /** What a metric's `reason` can be. */
-const KNOWN_REASONS = new Set([INJECT_REASONS, GUARD_REASONS, BLIND_REASONS].flatMap((table) => Object.keys(table)))
+const KNOWN_REASONS = new Set(
+  [INJECT_REASONS, GUARD_REASONS, BLIND_REASONS, POLICY_REASONS, PROBLEMS].flatMap((table) => Object.keys(table)),
+)
 
 const readConfig = ({ config, wafImage }: Options): WebhookConfig => {
   try {
@@ -41,6 +45,10 @@ const readConfig = ({ config, wafImage }: Options): WebhookConfig => {
     throw error instanceof ConfigError ? new Exit(EXIT.usage, error.message, { cause: error }) : error
   }
 }
+
+/** A floor of block holds for a policy, whichever of the two settings says it. */
+const policySettingsOf = ({ inject, policy }: WebhookConfig): WebhookConfig['policy'] =>
+  inject.lowestMode === 'block' ? { ...policy, lowestMode: 'block' } : policy
 
 const CONFIGURATIONS = [
   ['MutatingWebhookConfiguration', 'mutatingwebhookconfigurations'],
@@ -96,6 +104,7 @@ const run = async (options: Options, io: Io): Promise<void> => {
     reviewers: createReviewers({
       inject: { reader: cache.reader, settings: config.inject, version: VERSION },
       guard: { reader: cache.reader, settings: config.guard, now: Date.now },
+      policy: { reader: cache.reader, settings: policySettingsOf(config), now: Date.now },
     }),
     metrics: createMetrics(VERSION, KNOWN_REASONS),
     log,

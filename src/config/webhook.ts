@@ -1,5 +1,6 @@
 /** The configuration file of `sekisho webhook`: one schema with its defaults. docs/reference/configuration.md lists the same; a test compares. */
 import { z } from 'zod'
+import { policySettings } from './rules.ts'
 
 /** As in Kubernetes, `cpu: 1` may be written without quotes. */
 const quantity = z.preprocess(
@@ -144,5 +145,6 @@ export const webhookConfig = z.strictObject({
   drainMs: z.int().min(0).max(60_000).default(5_000).describe('how long after SIGTERM connections are still served'),
   inject: injectSettings,
   guard: guardSettings.prefault({}),
+  policy: policySettings.prefault({}),
 })
 export type WebhookConfig = z.output<typeof webhookConfig>

@@ -34,6 +34,7 @@ const config = webhookConfig.parse({ inject: { capture: 'port', image: 'sekisho-
 const reviewers = createReviewers({
   inject: { reader, settings: config.inject, version: '1' },
   guard: { reader, settings: config.guard, now: Date.now },
+  policy: { reader, settings: config.policy, now: Date.now },
 })
 
 const kinds: [group: string, kind: string, resource: string, object: object][] = [

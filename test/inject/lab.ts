@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Test } from 'tap'
 import { parse } from 'yaml'
 import { createReviewers } from '../../src/admission/reviewers/index.ts'
+import { policySettings } from '../../src/config/rules.ts'
 import { guardSettings, type InjectSettings } from '../../src/config/webhook.ts'
 import { startServer } from '../admission/support.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -61,6 +62,7 @@ export async function gate(t: Test, { namespaces, start = {}, settings = SETTING
     reviewers: createReviewers({
       inject: { reader: cache.reader, settings, version },
       guard: { reader: cache.reader, settings: guardSettings.parse({}), now: Date.now },
+      policy: { reader: cache.reader, settings: policySettings.parse({}), now: Date.now },
     }),
   })
   await install(cluster, server.port, server.ca.certPem)

@@ -31,7 +31,7 @@ const selected = ({ namespaceSelector, objectSelector, rules }: Entry): string =
   const parts = namespaceSelector.matchExpressions.map(inWords).filter((text) => text !== '')
   const labels = Object.entries(objectSelector?.matchLabels ?? {}).map(([key, value]) => `\`${key}=${value}\``)
   const objects = [...(objectSelector?.matchExpressions ?? []).map(inWords), ...labels]
-  const where = rules[0]?.resources[0] === 'namespaces' ? [] : [`namespace: ${parts.join(', ')}`]
+  const where = rules[0]?.resources[0] === 'namespaces' ? [] : [`namespace: ${parts.join(', ') || 'any'}`]
   return [...where, ...(objects.length > 0 ? [`object: ${objects.join(', ')}`] : [])].join('; ')
 }
 

@@ -2,6 +2,7 @@
 import { judgePodHostAccess } from '../../guard/pod-host-access.ts'
 import { AdmissionError, shown } from '../errors.ts'
 import type { Reviewer, Reviewers } from '../review.ts'
+import { configMapReviewer } from './config-map.ts'
 import { daemonSetReviewer } from './daemonset.ts'
 import type { InjectContext } from './inject-context.ts'
 import { type GuardContext, namespaceReviewer } from './namespace.ts'
@@ -9,11 +10,13 @@ import { networkPolicyReviewer } from './network-policy.ts'
 import { podMutateReviewer } from './pod-mutate.ts'
 import { podValidateReviewer } from './pod-validate.ts'
 import { serviceReviewer } from './service.ts'
+import { type PolicyContext, policyMutateReviewer, policyReviewer } from './waf-policy.ts'
 import { workloadReviewer } from './workload.ts'
 
 export interface ReviewersOptions {
   readonly inject: InjectContext
   readonly guard: GuardContext
+  readonly policy: PolicyContext
 }
 
 const WORKLOADS = ['deployments', 'replicasets', 'statefulsets', 'jobs', 'cronjobs'] as const
@@ -40,7 +43,7 @@ const daemonSets =
     return kept.reason === 'NotConcerned' ? told : { ...kept, warnings: [...kept.warnings, ...told.warnings] }
   }
 
-export const createReviewers = ({ inject, guard }: ReviewersOptions): Reviewers => {
+export const createReviewers = ({ inject, guard, policy }: ReviewersOptions): Reviewers => {
   const pods = ofObjects(podValidateReviewer(inject, judgePodHostAccess))
   const workload = ofObjects(workloadReviewer(inject, judgePodHostAccess))
   const namespaces = namespaceReviewer(guard)
@@ -60,5 +63,8 @@ export const createReviewers = ({ inject, guard }: ReviewersOptions): Reviewers 
     ...WORKLOADS.map((resource) => [`validate ${resource}`, workload] as const),
     ['validate services', ofObjects(serviceReviewer(inject))],
     ['validate networkpolicies', ofObjects(networkPolicyReviewer(inject))],
+    ['mutate wafpolicies', ofObjects(policyMutateReviewer(policy))],
+    ['validate wafpolicies', ofObjects(policyReviewer(policy))],
+    ['validate configmaps', ofObjects(configMapReviewer)],
   ])
 }

@@ -45,7 +45,7 @@ const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/
 const isDetecting = (id: number): boolean => id >= DETECTING_IDS.first && id <= DETECTING_IDS.last
 const shown = (text: string): string => `'${text.replaceAll(/[^\x20-\x7e\u00a0-\uffff]/g, '?').slice(0, 60)}'`
 
-function* judgeForm(exclusion: Exclusion, where: string, { permit }: Context): Generator<CompileProblem> {
+function* judgeForm(exclusion: Exclusion, where: string, permit: Permit): Generator<CompileProblem> {
   const { rule, tag, reason, expires } = exclusion
   if ((rule === undefined) === (tag === undefined)) yield found('BadExclusion', where, 'it needs one of rule and tag')
   if (rule !== undefined && !Number.isSafeInteger(rule))
@@ -81,6 +81,13 @@ function* judgeForm(exclusion: Exclusion, where: string, { permit }: Context): G
       `${where}.expires`,
       `a time such as 2027-04-01T00:00:00Z is wanted, not ${shown(expires)}`,
     )
+}
+
+/** What is wrong with an exclusion by itself; whether there is such a rule only the release knows. */
+export function judgeExclusion(exclusion: Exclusion, where: string, permit: Permit): CompileProblem[] {
+  const wrong = [...judgeForm(exclusion, where, permit)]
+  const path = pathPattern(exclusion.path)
+  return path.ok ? wrong : [...wrong, found('BadPath', `${where}.path`, `${path.why}, not ${shown(exclusion.path)}`)]
 }
 
 const lookedAt = ({ nodes: [first] }: CatalogueRule): string =>
@@ -134,9 +141,8 @@ export function compileExclusions(exclusions: readonly Exclusion[], context: Con
     problems.push(found('TooWide', 'exclusions', `${exclusions.length} exclusions: at most ${MOST} are taken`))
   for (const [index, exclusion] of exclusions.slice(0, MOST).entries()) {
     const where = `exclusions[${index}]`
-    const wrong = [...judgeForm(exclusion, where, context)]
+    const wrong = judgeExclusion(exclusion, where, context.permit)
     const path = pathPattern(exclusion.path)
-    if (!path.ok) wrong.push(found('BadPath', `${where}.path`, `${path.why}, not ${shown(exclusion.path)}`))
     if (wrong.length > 0 || !path.ok) {
       problems.push(...wrong)
       continue

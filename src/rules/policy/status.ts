@@ -7,6 +7,7 @@ import type { Orders } from '../model.ts'
 import type { Conflict } from './follow.ts'
 import type { BreakGlass } from './mode.ts'
 import type { ConditionReason } from './reasons.ts'
+import { lineOf, linesOf } from './wording.ts'
 
 export interface PolicyFacts {
   /** What is published for the Pods that follow it: `4.25.0`; undefined: nothing yet. */
@@ -28,19 +29,10 @@ export interface PolicyFacts {
 
 type Found = Pick<Condition, 'type' | 'status' | 'message'> & { readonly reason: ConditionReason }
 
-const LINES = 20
-/** Longer messages the API server refuses. */
-const LONGEST = 30_000
 const instant = (ms: number): string => new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z')
 const number = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 const stays = ({ release }: PolicyFacts): string =>
   release === undefined ? 'its Pods run what the image and the platform give them' : 'what stood before stays'
-
-/** `team/rules.conf:14: …`, a line each, and how many more. */
-export const linesOf = (lines: readonly string[]): string =>
-  [...lines.slice(0, LINES), ...(lines.length > LINES ? [`and ${lines.length - LINES} more`] : [])]
-    .join('\n')
-    .slice(0, LONGEST)
 
 function accepted(facts: PolicyFacts): Found {
   const { problems, trial, release } = facts
@@ -55,9 +47,10 @@ function accepted(facts: PolicyFacts): Found {
     return is('False', 'Refused', `${linesOf(lines)}\n${stays(facts)}`)
   }
   if (trial?.verdict === 'refused')
-    return is('False', 'EngineRefused', `the engine does not take it: ${trial.detail}; ${stays(facts)}`)
-  if (trial?.verdict === 'held') return is('False', 'Held', `it is held back: ${trial.detail}; ${stays(facts)}`)
-  if (trial?.verdict === 'waiting') return is('Unknown', 'Trying', trial.detail || 'it is being tried on the engine')
+    return is('False', 'EngineRefused', `the engine does not take it: ${lineOf(trial.detail)}; ${stays(facts)}`)
+  if (trial?.verdict === 'held') return is('False', 'Held', `it is held back: ${lineOf(trial.detail)}; ${stays(facts)}`)
+  if (trial?.verdict === 'waiting')
+    return is('Unknown', 'Trying', lineOf(trial.detail) || 'it is being tried on the engine')
   if (release === undefined) return is('Unknown', 'Waiting', 'nothing is published for its Pods yet')
   return is('True', 'Accepted', `published with the Core Rule Set ${release}`)
 }
@@ -74,7 +67,7 @@ function enforced({ pods, failures, breakGlass, mode }: PolicyFacts): Found {
     return is(
       'False',
       'BreakGlass',
-      `nothing is refused until ${instant(breakGlass.until)}: opened by ${breakGlass.by}, ${breakGlass.reason}`,
+      `nothing is refused until ${instant(breakGlass.until)}: opened by ${lineOf(breakGlass.by)}, ${lineOf(breakGlass.reason)}`,
     )
   const note = breakGlass.status === 'not-honoured' ? `; spec.breakGlass is not honoured: ${breakGlass.why}` : ''
   if (total === 0) return is('Unknown', 'NoPods', `it selects no protected Pod${note}`)

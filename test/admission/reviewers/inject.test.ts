@@ -4,6 +4,7 @@ import type { Review } from '../../../src/admission/review.ts'
 import { createReviewers } from '../../../src/admission/reviewers/index.ts'
 import type { KubeObject } from '../../../src/api/kube.ts'
 import type { NamespaceView } from '../../../src/api/views.ts'
+import { policySettings } from '../../../src/config/rules.ts'
 import { guardSettings } from '../../../src/config/webhook.ts'
 import type { InjectReader, ProtectedPodView } from '../../../src/inject/reader.ts'
 import {
@@ -43,7 +44,14 @@ function clusterOf({ seen = null, live = null, services = [], pods = [] }: World
     protectedPods: async (namespace, selector) => answer(`pods ${namespace} ${JSON.stringify(selector)}`, pods),
   }
   const guard = { reader: {} as never, settings: guardSettings.parse({}), now: () => 0 }
-  return { asked, reviewers: createReviewers({ inject: { reader, settings: SETTINGS, version: VERSION }, guard }) }
+  return {
+    asked,
+    reviewers: createReviewers({
+      inject: { reader, settings: SETTINGS, version: VERSION },
+      guard,
+      policy: { reader: {} as never, settings: policySettings.parse({}), now: () => 0 },
+    }),
+  }
 }
 
 const review = (object: KubeObject | null, more: Partial<Review> = {}): Review => ({
