@@ -44,6 +44,8 @@ const asJson = (outcome: Outcome, dryRun: boolean): string =>
     ca: certOf(outcome.ca),
     previous: outcome.previous.map(certOf),
     leaf: certOf(outcome.leaf),
+    rulesLeaf: certOf(outcome.rulesLeaf),
+    keys: outcome.keys,
     nextChange: new Date(outcome.nextAt).toISOString(),
   })
 

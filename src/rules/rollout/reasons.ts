@@ -105,6 +105,27 @@ export const ROLLOUT_REASONS = {
     person: true,
   },
 
+  PodsFailing: {
+    sentence: 'The engines of some Pods refuse what they should run; they go on with what they ran before.',
+    remedy: '`kubectl -n NAMESPACE logs POD -c sekisho-waf` says why; `kubectl describe wafpolicy` what is asked.',
+    person: true,
+  },
+  FetchRefused: {
+    sentence: 'What the source gives is not taken, or it has not answered for a day.',
+    remedy: 'docs/reference/rule-sources.md has each reason and what mends it.',
+    person: true,
+  },
+  ServiceSilent: {
+    sentence: 'The service has not written its state for long; Pods go on with what they run.',
+    remedy: '`kubectl -n sekisho-system get pods,lease` and the log of `sekisho-rules`.',
+    person: true,
+  },
+  StateUnreadable: {
+    sentence: 'The state of the rollout cannot be read.',
+    remedy: 'docs/runbooks/rules-held.md, "The state cannot be read".',
+    person: true,
+  },
+
   RolledBack: {
     sentence: 'An operator took it back.',
     remedy: '`sekisho rules resume VERSION`, to take it again.',

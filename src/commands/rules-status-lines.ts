@@ -1,0 +1,122 @@
+/** `sekisho rules status` for people. Details may hold what Pods or upstream said: nothing of it reaches the terminal unprintable. */
+
+import { printable } from './rules-cluster.ts'
+import type { Status } from './rules-status.ts'
+
+export function inLines(status: Status, now: number): string {
+  const ago = (at: number) => `${span(now - at)} ago`
+  const rows: [string, string][] = []
+  const row = (name: string, text: string) => void rows.push([name, text])
+
+  row('Release', status.current?.version ?? "none yet: Pods run their image's baseline")
+  if (status.next !== undefined) {
+    const { release, stage, stages, of, since, pods, halted } = status.next
+    row(
+      'Next',
+      `${release.version}: stage ${stage} of ${stages}, ${of}, since ${ago(since)}; ${pods.active} of ${pods.pods} Pods run it`,
+    )
+    if (halted !== undefined) row('', `halted ${ago(halted.at)} (${halted.reason}): ${halted.detail}`)
+  }
+  if (status.waiting !== undefined && status.next?.halted === undefined)
+    row('Waiting', `${status.waiting.reason}: ${status.waiting.detail}`)
+  const { pods } = status
+  const others = [
+    [pods.failed, 'refuse it'],
+    [pods.pending, 'do not run it yet'],
+    [pods.outdated, 'have an engine on which it was not tried (restart them)'],
+  ] as const
+  const more = others
+    .filter(([count]) => count > 0)
+    .map(([count, words]) => `, ${count} ${words}`)
+    .join('')
+  row('Pods', `${pods.active} of ${pods.pods} run what they should${more}`)
+  if (status.pin !== undefined)
+    row('Pinned', `${status.pin.version} by ${status.pin.by}, ${ago(status.pin.at)}: ${status.pin.why}`)
+  if (status.freeze !== undefined)
+    row('Frozen', `until ${new Date(status.freeze.until).toISOString()} by ${status.freeze.by}: ${status.freeze.why}`)
+  if (status.kept.length > 0) row('Kept', status.kept.map(({ version }) => version).join(', '))
+  if (status.fetch !== undefined)
+    row('Fetched', `${ago(status.fetch.lastAt)}: ${status.fetch.lastReason}: ${status.fetch.lastDetail}`)
+  if (status.wentBack !== undefined) {
+    const { from, to, by, at, detail } = status.wentBack
+    row('Went back', `from ${from.version} to ${to.version}, ${ago(at)} (${by}): ${detail}`)
+  }
+
+  return [
+    table(rows).join(''),
+    section(
+      'Behind',
+      ['NAMESPACE', 'PODS', 'RUN IT', 'REFUSE', 'NOT YET', 'OUTDATED', 'WHY'],
+      status.behind.map((one) => [
+        one.namespace,
+        ...[one.pods, one.active, one.failed, one.pending, one.outdated].map(String),
+        Object.entries(one.reasons)
+          .map(([reason, count]) => `${reason} ${count}`)
+          .join(', '),
+      ]),
+    ),
+    section(
+      'Set aside',
+      ['NAMESPACE', 'STAYS WITH', 'REFUSES', 'WHY'],
+      status.setAside.map(({ namespace, stays, refuses, detail }) => [
+        namespace,
+        stays.version,
+        refuses.version,
+        detail,
+      ]),
+    ),
+    section(
+      'Held back',
+      ['VERSION', 'SINCE', 'REASON', 'DETAIL'],
+      status.held.map(({ release, at, reason, detail }) => [release.version, ago(at), reason, detail]),
+    ),
+    section(
+      'Policies',
+      ['NAMESPACE', 'NAME', 'MODE', 'RULES', 'ENFORCED', 'ACCEPTED'],
+      status.policies.map((one) => [
+        one.namespace,
+        one.name,
+        one.mode ?? '-',
+        one.rules ?? '-',
+        one.enforced ?? '-',
+        one.accepted === 'False' ? `False: ${one.message}` : one.accepted,
+      ]),
+    ),
+    section(
+      'Not taken',
+      ['NAMESPACE', 'POLICY', 'REASON', 'DETAIL'],
+      status.refused.map(({ namespace, policy, reason, detail, problems }) => [
+        namespace,
+        policy || '-',
+        reason,
+        problems[0] ?? detail,
+      ]),
+    ),
+    status.attention.length === 0
+      ? '\nNobody is needed.\n'
+      : `\nNeeds a person\n${status.attention
+          .map(({ reason, detail, remedy }) => `  ${reason}: ${printable(detail)}\n    to mend: ${remedy}\n`)
+          .join('')}`,
+  ].join('')
+}
+
+const section = (title: string, head: string[], rows: string[][]): string =>
+  rows.length === 0 ? '' : `\n${title}\n${table([head, ...rows], '  ').join('')}`
+
+/** Columns as wide as their widest cell; the last one runs on. */
+function table(rows: readonly (readonly string[])[], indent = ''): string[] {
+  const cells = rows.map((row) => row.map(printable))
+  const widths = cells[0]?.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0))) ?? []
+  return cells
+    .map((row) =>
+      `${indent}${row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  ')}`.trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+}
+
+/** `12 min` */
+function span(ms: number): string {
+  const minutes = Math.max(0, Math.round(ms / 60_000))
+  if (minutes < 120) return `${minutes} min`
+  return minutes < 2880 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1440)} days`
+}
