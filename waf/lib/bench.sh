@@ -16,9 +16,10 @@ collect_tried() {
     esac
   done
   TRIED="$1 $_active $_good"
+  [ "$_active" != "$1" ] || collect_left
 }
 
-# collect_left: at the start. What is signed below the highest sequence can never be served again.
+# collect_left: at the start, and when a candidate is served. What is signed below the highest sequence can never be served again.
 collect_left() {
   _active=$(target "$ACTIVE") _good=$(target "$LAST_GOOD")
   for _folder in "$RULESETS"/crs-*; do

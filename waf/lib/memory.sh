@@ -77,23 +77,28 @@ tend_memory() {
 
 # recycle: 1 where the new nginx did not come up; the old one then goes on.
 recycle() {
-  _old=$NGINX
+  _old=$NGINX _new='' _tries=0
   kill -USR2 "$_old" 2> /dev/null || return 1
-  _tries=0 _new=
   until [ -n "$_new" ] && [ "$(workers_of "$_new")" -ge "$WORKERS" ]; do
+    sleep 0.1
     _tries=$((_tries + 1))
-    if [ "$_tries" -gt 150 ] || ! kill -0 "$_old" 2> /dev/null; then
-      if [ -n "$_new" ]; then kill -KILL "$_new" 2> /dev/null; fi
+    if [ -z "$_new" ]; then
+      # The old one's name until the new one has read its configuration.
+      read -r _new 2> /dev/null < "$STATE/nginx.pid" || _new=''
+      [ "$_new" != "$_old" ] || _new=''
+    fi
+    if [ "$_tries" -gt 150 ] || gone "$_old" || { [ -n "$_new" ] && ! nginxes | grep -q "^$_new "; }; then
+      [ -z "$_new" ] || kill -KILL "$_new" 2> /dev/null
       return 1
     fi
-    sleep 0.1
-    read -r _new 2> /dev/null < "$STATE/nginx.pid" || _new=
-    [ "$_new" != "$_old" ] || _new=
   done
   kill -QUIT "$_old" 2> /dev/null
   NGINX=$_new RELOADS_OF_MASTER=0
   # The old workers no longer take connections once they have heard: whoever answers now is new.
   sleep 0.3
-  confirm "$KEY_SERVED" || log error "nginx does not serve its generation after the exchange" reason "$REASON" detail "$DETAIL"
-  : > "$STATE/ready/$KEY_SERVED"
+  if confirm "$KEY_SERVED"; then return 0; fi
+  rm -f "$STATE"/ready/*
+  log error "nginx does not serve its generation after the exchange: starting it again" reason "$REASON" detail "$DETAIL"
+  kill -KILL "$NGINX" 2> /dev/null
+  return 1
 }

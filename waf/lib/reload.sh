@@ -23,22 +23,27 @@ ask() {
   curl -s -g --max-time 5 -A sekisho-probe -H 'Accept: */*' -o - -w '\n%{http_code}' --unix-socket "$STATE/$1" "http://sekisho.probe$2" 2> /dev/null
 }
 
-# probe SOCKET: the rules let what is harmless pass and refuse what is not.
+# probe SOCKET: the rules let what is harmless pass and refuse what is not. No answer at all is no word about the rules.
 probe() {
-  _answer=$(ask "$1" '/') || _answer=
-  if [ "${_answer##*
-}" != 200 ]; then
-    refuse GoodRequestRefused "GET / was answered ${_answer##*
-}"
-    return 1
-  fi
-  _answer=$(ask "$1" '/?id=1%27%20UNION%20SELECT%20user,password%20FROM%20users--') || _answer=
-  if [ "${_answer##*
-}" != 403 ]; then
-    refuse BadRequestPassed "a UNION SELECT was answered ${_answer##*
-}"
-    return 1
-  fi
+  expect "$1" '/' 200 || return 1
+  expect "$1" '/?id=1%27%20UNION%20SELECT%20user,password%20FROM%20users--' 403
+}
+
+# expect SOCKET PATH STATUS
+expect() {
+  _answer=$(ask "$1" "$2") || _answer=
+  _answer=${_answer##*
+}
+  case $_answer in
+    "$3") return 0 ;;
+    '' | 000)
+      if [ "$1" = bench.sock ]; then refuse BenchFailed "it does not answer"; else refuse ReloadFailed "nginx does not answer"; fi
+      ;;
+    *)
+      if [ "$3" = 200 ]; then refuse GoodRequestRefused "GET / was answered $_answer"; else refuse BadRequestPassed "a UNION SELECT was answered $_answer"; fi
+      ;;
+  esac
+  return 1
 }
 
 # served: the key (generation and mode) that the running nginx answers with.
@@ -50,7 +55,13 @@ served() {
 
 # test_config: nginx -t on the candidate; the engine's own count against the manifest's.
 test_config() {
-  if ! (run_nginx -t -c "$STATE/$KEY.conf") > "$STATE/test.out" 2>&1 < /dev/null; then
+  _code=0
+  (run_nginx -t -c "$STATE/$KEY.conf") > "$STATE/test.out" 2>&1 < /dev/null || _code=$?
+  if [ "$_code" -gt 128 ]; then
+    refuse BenchFailed "nginx -t was ended by signal $((_code - 128)); 9 means that memory ran out"
+    return 1
+  fi
+  if [ "$_code" != 0 ]; then
     refuse ConfigRefused "$(grep -E '\[(emerg|alert|crit)\]' "$STATE/test.out" | head -n 2 | cut -c1-600 | tr '\n' ' ')"
     return 1
   fi
@@ -106,12 +117,18 @@ take_over() {
   confirm "$2"
 }
 
-# confirm KEY: asks until the new workers answer, then probes them.
+# confirm KEY: asks until the new workers answer, then probes them. An nginx that ended meanwhile is started once, with what it should serve.
 confirm() {
-  _tries=0
+  _tries=0 _started=no
   until [ "$(served)" = "$1" ]; do
     _tries=$((_tries + 1))
-    if [ "$_tries" -gt 150 ] || ! kill -0 "$NGINX" 2> /dev/null; then
+    if [ "$_started" = no ] && gone "$NGINX"; then
+      _started=yes
+      NGINX_RESTARTS=$((NGINX_RESTARTS + 1))
+      log error "nginx ended while it was to take a configuration over: starting it again" restarts "$NGINX_RESTARTS"
+      end_orphans
+      start_nginx
+    elif [ "$_tries" -gt 150 ] || gone "$NGINX"; then
       refuse ReloadFailed "asked for $1, nginx serves '$(served)'; its own words are in the log above"
       return 1
     fi
