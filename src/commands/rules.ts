@@ -7,6 +7,7 @@ import { registerLint } from './rules-lint.ts'
 import { registerPin } from './rules-pin.ts'
 import { registerResume } from './rules-resume.ts'
 import { registerRollback } from './rules-rollback.ts'
+import { registerServe } from './rules-serve.ts'
 import { registerStatus } from './rules-status.ts'
 import { registerUnpin } from './rules-unpin.ts'
 
@@ -15,6 +16,7 @@ export const register: Register = (program, io) => {
   registerLint(rules, io)
   registerCompile(rules, io)
   registerDiff(rules, io)
+  registerServe(rules, io)
   registerStatus(rules, io)
   registerPin(rules, io)
   registerUnpin(rules, io)

@@ -111,12 +111,18 @@ const ids = z.strictObject({
   configMap: configMap('IDS rules'),
 })
 
+/** Others' servers are not asked more often. */
+const isTooOften = ({ from, github }: z.output<typeof crs>, everyMinutes: number): boolean =>
+  everyMinutes < 5 && from === 'github' && new URL(github.api).hostname === 'api.github.com'
+
 /** What contradicts itself, at the key to change. */
 const contradictions = (
   value: { crs: z.output<typeof crs>; ids: z.output<typeof ids> },
+  everyMinutes: number,
   context: z.RefinementCtx,
 ): void => {
   const wrong = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message })
+  if (isTooOften(value.crs, everyMinutes)) wrong(['everyMinutes'], 'must be at least 5 for GitHub')
   for (const [name, part] of Object.entries(value)) {
     const { from, verify } = part
     if (from === 'none') continue
@@ -139,11 +145,11 @@ const contradictions = (
 export const sourcesSettings = z
   .strictObject({
     everyMinutes: z
-      .int()
-      .min(5)
+      .number()
+      .min(0.02)
       .max(10_080)
       .default(60)
-      .describe('how often sources are asked; a question without news is one small request'),
+      .describe('how often sources are asked, GitHub at most every 5; a question without news is one small request'),
     http: z
       .strictObject({
         timeoutSeconds: z
@@ -182,7 +188,7 @@ export const sourcesSettings = z
     crs: crs.prefault({}),
     ids: ids.prefault({}),
   })
-  .superRefine(({ crs, ids }, context) => contradictions({ crs, ids }, context))
+  .superRefine(({ everyMinutes, crs, ids }, context) => contradictions({ crs, ids }, everyMinutes, context))
 export type SourcesSettings = z.output<typeof sourcesSettings>
 
 const share = z.number().min(0.1).max(100)

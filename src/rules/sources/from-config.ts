@@ -23,7 +23,7 @@ export interface Surroundings {
 
 type Part = SourcesSettings['crs'] | SourcesSettings['ids']
 
-const trustOf = (part: Part, { readFile }: Surroundings): Trust => {
+const trustOf = (part: Part, { readFile }: Pick<Surroundings, 'readFile'>): Trust => {
   if (part.verify === 'none') return { by: 'none' }
   if (part.verify === 'sha256') return { by: 'sha256', sha256: part.sha256 }
   return {
@@ -76,6 +76,12 @@ const placeOf = (part: Part): string =>
     : part.from === 'configmap'
       ? `ConfigMap ${part.configMap.namespace}/${part.configMap.name}`
       : 'archive'
+
+/** What a kept archive of the CRS is held to when it is read again; its line was judged when it came. */
+export const keptDemands = (
+  { crs, limits }: SourcesSettings,
+  around: Pick<Surroundings, 'readFile'>,
+): Pick<Demands, 'trust' | 'layout' | 'limits'> => ({ trust: trustOf(crs, around), layout: crsLayout, limits })
 
 /** `ids` is absent with `ids.from: none`. */
 export const createSources = (

@@ -1,0 +1,13 @@
+/** The hashes of this room: what the pure rooms are handed, and names made of them. */
+import { createHash } from 'node:crypto'
+
+/** In hexadecimal. */
+export const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex')
+
+/** JSON with sorted keys, so that equal data has one text. */
+export const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_key, one: unknown) =>
+    one !== null && typeof one === 'object' && !Array.isArray(one)
+      ? Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : one,
+  )
