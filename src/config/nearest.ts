@@ -17,14 +17,37 @@ export const distance = (a: string, b: string): number => {
   return rows[a.length]![b.length]!
 }
 
-/** The nearest of `known`, if any is near enough to be worth a guess (a third of its letters, at least two edits). */
+const SLOTS = 128
+const slot = (text: string, i: number): number => text.charCodeAt(i) & (SLOTS - 1)
+
+/** How many letters two words have in common, in whatever order, is quickly counted, and bounds from below how many edits lie between them. */
+function letters(word: string): (candidate: string) => number {
+  const counts = new Int16Array(SLOTS)
+  for (let i = 0; i < word.length; i++) counts[slot(word, i)]!++
+  return (candidate) => {
+    let common = 0
+    for (let i = 0; i < candidate.length; i++) if (counts[slot(candidate, i)]!-- > 0) common++
+    for (let i = 0; i < candidate.length; i++) counts[slot(candidate, i)]!++
+    return Math.max(word.length, candidate.length) - common
+  }
+}
+
+/**
+ * The nearest of `known`, if any is near enough to be worth a guess (a third of its letters, at least two edits). Words may come from somebody who
+ * gives thousands, so the edits are counted only where there may be few.
+ */
 export const nearest = (word: string, known: readonly string[]): string | undefined => {
   if (word.length > 64) return undefined
+  const sought = word.toLowerCase()
+  const atLeast = letters(sought)
   let best: { word: string; far: number } | undefined
   for (const candidate of known) {
-    const far = distance(word.toLowerCase(), candidate.toLowerCase())
-    if (far <= Math.max(2, Math.floor(candidate.length / 3)) && (!best || far < best.far))
-      best = { word: candidate, far }
+    const most = Math.max(2, Math.floor(candidate.length / 3))
+    const small = candidate.toLowerCase()
+    const bound = atLeast(small)
+    if (bound > most || (best !== undefined && bound >= best.far)) continue
+    const far = distance(sought, small)
+    if (far <= most && (!best || far < best.far)) best = { word: candidate, far }
   }
   return best?.word
 }

@@ -25,3 +25,24 @@ t.test('nearest() guesses nothing that is far, and does not labour over long wor
   t.equal(nearest('x'.repeat(100_000), ['port']), undefined)
   t.equal(nearest('PORT', ['address', 'port']), 'port')
 })
+
+t.test('nearest() finds what counting the edits to every word would find', async (t) => {
+  const slowly = (word: string, known: readonly string[]) => {
+    let best: { word: string; far: number } | undefined
+    for (const one of known) {
+      const far = distance(word.toLowerCase(), one.toLowerCase())
+      if (far <= Math.max(2, Math.floor(one.length / 3)) && (!best || far < best.far)) best = { word: one, far }
+    }
+    return best?.word
+  }
+  const word = fc.string({ unit: fc.constantFrom('a', 'b', 'C', 'é', '検'), maxLength: 9 })
+  let found = 0
+  fc.assert(
+    fc.property(word, fc.array(word, { maxLength: 8 }), (one, known) => {
+      const expected = slowly(one, known)
+      if (expected !== undefined) found++
+      return nearest(one, known) === expected
+    }),
+  )
+  t.ok(found > 0, 'some were near')
+})

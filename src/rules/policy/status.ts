@@ -90,7 +90,7 @@ function enforced({ pods, failures, breakGlass, mode }: PolicyFacts): Found {
   return is(
     'True',
     'Enforced',
-    `${number(total, 'Pod')} enforce it${mode === 'detect' ? ', and detect only' : ''}${note}`,
+    `${number(total, 'Pod')} enforce${total === 1 ? 's' : ''} it${mode === 'detect' ? ', and detect only' : ''}${note}`,
   )
 }
 
