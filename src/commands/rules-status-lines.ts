@@ -1,7 +1,27 @@
 /** `sekisho rules status` for people. Details may hold what Pods or upstream said: nothing of it reaches the terminal unprintable. */
 
+import type { WafPolicyStatus } from '../api/waf-policy.ts'
+import type { Summary } from '../rules/rollout/summary.ts'
 import { printable } from './rules-cluster.ts'
-import type { Status } from './rules-status.ts'
+
+export interface PolicyLine extends Pick<WafPolicyStatus, 'mode' | 'rules' | 'enforced'> {
+  readonly namespace: string
+  readonly name: string
+  readonly accepted: string
+  readonly message: string
+}
+/** A namespace's newest policy and rules that were not taken: what was published before still runs. */
+export interface Refused {
+  readonly namespace: string
+  readonly policy: string
+  readonly reason: string
+  readonly detail: string
+  readonly problems: readonly string[]
+}
+export interface Status extends Summary {
+  readonly policies: readonly PolicyLine[]
+  readonly refused: readonly Refused[]
+}
 
 export function inLines(status: Status, now: number): string {
   const ago = (at: number) => `${span(now - at)} ago`

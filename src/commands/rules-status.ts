@@ -9,7 +9,7 @@ import { listAll } from '../cluster/pages.ts'
 import { ORDERS_CONFIGMAP, parseOrders } from '../rules/rollout/operator-orders.ts'
 import { ROLLOUT_REASONS } from '../rules/rollout/reasons.ts'
 import { EMPTY_ROLLOUT } from '../rules/rollout/state.ts'
-import { type Summary, summary } from '../rules/rollout/summary.ts'
+import { summary } from '../rules/rollout/summary.ts'
 import {
   parseNamespace,
   parseShard,
@@ -28,30 +28,11 @@ import {
   readConfigMap,
   readRollout,
 } from './rules-cluster.ts'
-import { inLines } from './rules-status-lines.ts'
+import { inLines, type PolicyLine, type Status } from './rules-status-lines.ts'
 
 interface Options extends ClusterOptions {
   readonly namespace?: string
   readonly output: 'text' | 'json'
-}
-
-export interface PolicyLine extends Pick<WafPolicyStatus, 'mode' | 'rules' | 'enforced'> {
-  readonly namespace: string
-  readonly name: string
-  readonly accepted: string
-  readonly message: string
-}
-/** A namespace's newest policy and rules that were not taken: what was published before still runs. */
-export interface Refused {
-  readonly namespace: string
-  readonly policy: string
-  readonly reason: string
-  readonly detail: string
-  readonly problems: readonly string[]
-}
-export interface Status extends Summary {
-  readonly policies: readonly PolicyLine[]
-  readonly refused: readonly Refused[]
 }
 
 const isPassing = (reason: string): boolean =>
