@@ -73,7 +73,7 @@ export function createEvents(options: EventsOptions): Events {
       const body = {
         apiVersion: 'events.k8s.io/v1',
         kind: 'Event',
-        metadata: { namespace, generateName: `sekisho-${name}.`.slice(0, 200) },
+        metadata: { namespace, generateName: `sekisho-${name.slice(0, 200)}-` },
         eventTime: new Date(now()).toISOString().replace('Z', '000Z'),
         reportingController: 'sekisho.dev/rules',
         reportingInstance: instance.slice(0, 128),
