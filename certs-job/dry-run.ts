@@ -7,15 +7,21 @@ import type { ConfigurationRead, SecretRead, Store } from './store.ts'
 /** Wraps `store`; nothing is written to it. */
 export const withoutWriting = (store: Store): Store => {
   const secrets = new Map<string, SecretRead>()
+  const configMaps = new Map<string, SecretRead>()
   const configurations = new Map<string, ConfigurationRead>()
-  return {
-    readSecret: async (name, signal) => secrets.get(name) ?? store.readSecret(name, signal),
-    writeSecret: async (name, read, data) => {
+  const into =
+    (held: Map<string, SecretRead>): Store['writeSecret'] =>
+    async (name, read, data) => {
       const merged = Object.entries({ ...read.data, ...data }).filter(
         (entry): entry is [string, string] => entry[1] !== null,
       )
-      secrets.set(name, { ...read, data: Object.fromEntries(merged) })
-    },
+      held.set(name, { ...read, data: Object.fromEntries(merged) })
+    }
+  return {
+    readSecret: async (name, signal) => secrets.get(name) ?? store.readSecret(name, signal),
+    writeSecret: into(secrets),
+    readConfigMap: async (name, signal) => configMaps.get(name) ?? store.readConfigMap(name, signal),
+    writeConfigMap: into(configMaps),
     readConfiguration: async (kind, name, signal) =>
       configurations.get(kind) ?? store.readConfiguration(kind, name, signal),
     writeCaBundle: async (kind, _name, read, bundle) => {

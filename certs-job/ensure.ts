@@ -8,6 +8,8 @@ import { issuerOf, readBundle, readPair } from './inspect.ts'
 import { type Issued, type Issuer, issueCa, issueLeaf } from './issue.ts'
 import { bundleOf, isPublished, plan, type Step } from './plan.ts'
 import { CertsError } from './reasons.ts'
+import { keysText } from './signing.ts'
+import { readSigning, signingData } from './signing-keys.ts'
 import { type ConfigurationRead, Conflict, type SecretRead, type Store } from './store.ts'
 import { type CertView, CONFIGURATION_KINDS, type ConfigurationKind, type Observed } from './view.ts'
 
@@ -29,6 +31,9 @@ export interface Outcome {
   readonly steps: readonly { readonly do: Step['do']; readonly reason: string; readonly detail: string }[]
   readonly ca: CertView | null
   readonly leaf: CertView | null
+  readonly rulesLeaf: CertView | null
+  /** Public keys that Pods are told: the current, the next, and for a day the one before. */
+  readonly keys: readonly string[]
   readonly previous: readonly CertView[]
   readonly nextAt: number
 }
@@ -37,39 +42,65 @@ interface Look {
   readonly observed: Observed
   readonly caSecret: SecretRead
   readonly leafSecret: SecretRead
+  readonly rulesLeafSecret: SecretRead
+  readonly signingSecret: SecretRead
+  readonly publicConfigMap: SecretRead
   readonly configurations: ReadonlyMap<ConfigurationKind, ConfigurationRead>
   readonly now: number
 }
 
-/** A rotation takes six steps and a first install four; the rest is room for lost races. */
+/** A rotation takes twelve steps and a first install seven; the rest is room for lost races. */
 const MAX_STEPS = 40
 const POLL_MS = 2_000
 const CONFLICT_PAUSE_MS = 200
 /** Clocks that differ by more are worth a line: something else will break too. */
 const SKEW_TOLD_MS = 60_000
 
+const NOTHING: SecretRead = { resourceVersion: '', data: {} }
+
+/** Where another tool makes it, it may come later than we do. */
+const rulesLeafOf = async (store: Store, config: CertsConfig, signal: AbortSignal): Promise<SecretRead> => {
+  try {
+    return await store.readSecret(config.rulesLeafSecret, signal)
+  } catch (error) {
+    if (config.certificates === 'elsewhere' && error instanceof CertsError && error.code === 'SecretMissing')
+      return NOTHING
+    throw error
+  }
+}
+
 const look = async (store: Store, config: CertsConfig, { wallClock, signal }: Surroundings): Promise<Look> => {
   // The CA last, what is written after it first: if another job moves on in between, our write of a bundle or leaf that
   // no longer fits meets a newer resourceVersion and fails. The other way round it would undo what the other job did.
   const configurations = new Map<ConfigurationKind, ConfigurationRead>()
-  for (const kind of CONFIGURATION_KINDS) {
+  const own = config.certificates === 'own'
+  for (const kind of own ? CONFIGURATION_KINDS : []) {
     const read = await store.readConfiguration(kind, config.webhookConfigurations, signal)
     if (read) configurations.set(kind, read)
   }
-  const leafSecret = await store.readSecret(config.leafSecret, signal)
-  const caSecret = await store.readSecret(config.caSecret, signal)
+  const publicConfigMap = await store.readConfigMap(config.publicConfigMap, signal)
+  const rulesLeafSecret = await rulesLeafOf(store, config, signal)
+  const signingSecret = await store.readSecret(config.signingSecret, signal)
+  const leafSecret = own ? await store.readSecret(config.leafSecret, signal) : NOTHING
+  const caSecret = own ? await store.readSecret(config.caSecret, signal) : NOTHING
   const ca = readPair(caSecret.data['ca.crt'] ?? '', caSecret.data['ca.key'] ?? '')
   const previous = readBundle(caSecret.data['previous.crt'] ?? '').filter(({ isCa }) => isCa)
   const leaf = readPair(leafSecret.data['tls.crt'] ?? '', leafSecret.data['tls.key'] ?? '')
+  const rulesLeaf = readPair(rulesLeafSecret.data['tls.crt'] ?? '', rulesLeafSecret.data['tls.key'] ?? '')
   const bundles = [...configurations.values()].flatMap(({ entries }) => entries.map(({ caBundle }) => caBundle))
   const known = [
     ...(ca.state === 'read' ? [ca.cert] : []),
     ...previous,
-    ...readBundle([leafSecret.data['ca.crt'] ?? '', ...new Set(bundles)].join('\n')),
+    ...readBundle(
+      [leafSecret.data['ca.crt'] ?? '', rulesLeafSecret.data['ca.crt'] ?? '', ...new Set(bundles)].join('\n'),
+    ),
   ]
   return {
     caSecret,
     leafSecret,
+    rulesLeafSecret,
+    signingSecret,
+    publicConfigMap,
     configurations,
     now: store.serverTime() ?? wallClock(),
     observed: {
@@ -81,6 +112,13 @@ const look = async (store: Store, config: CertsConfig, { wallClock, signal }: Su
         const read = configurations.get(kind)
         return read ? { kind, found: true, entries: read.entries } : { kind, found: false }
       }),
+      rules: {
+        leaf: rulesLeaf,
+        leafIssuer: rulesLeaf.state === 'read' ? issuerOf(rulesLeaf.cert, known) : null,
+        leafBundle: rulesLeafSecret.data['ca.crt'] ?? '',
+        signing: readSigning(signingSecret.data),
+        public: { ca: publicConfigMap.data['ca.crt'] ?? '', keys: publicConfigMap.data['keys'] ?? '' },
+      },
     },
   }
 }
@@ -106,18 +144,31 @@ const act = async (step: Step, seen: Look, store: Store, config: CertsConfig, ar
       )
       return
     }
+    case 'make-signing-keys': {
+      const { signingSecret } = seen
+      const data = await signingData(step.change, signingSecret.data)
+      await store.writeSecret(config.signingSecret, signingSecret, data, signal)
+      return
+    }
     case 'issue-leaf': {
       const signer = signerOf(seen)
-      const { certPem, keyPem } = await issuer.issueLeaf(signer, leafNames(config), {
-        ...lifetime,
-        days: config.leafDays,
-      })
-      await store.writeSecret(
-        config.leafSecret,
-        seen.leafSecret,
-        { 'tls.crt': certPem, 'tls.key': keyPem, 'ca.crt': signer.certPem },
-        signal,
-      )
+      const forRules = step.leaf === 'rules'
+      const names = leafNames(config, forRules ? config.rulesService : config.service)
+      const { certPem, keyPem } = await issuer.issueLeaf(signer, names, { ...lifetime, days: config.leafDays })
+      const pair = { 'tls.crt': certPem, 'tls.key': keyPem }
+      if (forRules) {
+        const caPem = bundleOf(readBundle(signer.certPem)[0]!, seen.observed.previous)
+        await store.writeSecret(config.rulesLeafSecret, seen.rulesLeafSecret, { ...pair, 'ca.crt': caPem }, signal)
+      } else await store.writeSecret(config.leafSecret, seen.leafSecret, { ...pair, 'ca.crt': signer.certPem }, signal)
+      return
+    }
+    case 'tell-rules': {
+      const data = { 'ca.crt': step.bundle }
+      if (step.where === 'Secret') await store.writeSecret(config.rulesLeafSecret, seen.rulesLeafSecret, data, signal)
+      else {
+        const { publicConfigMap } = seen
+        await store.writeConfigMap(config.publicConfigMap, publicConfigMap, { ...data, keys: step.keys }, signal)
+      }
       return
     }
     case 'publish': {
@@ -133,6 +184,7 @@ const act = async (step: Step, seen: Look, store: Store, config: CertsConfig, ar
         signal,
       )
       return
+    case 'await-leaf':
     case 'await-configuration':
     case 'await-trust':
     case 'nothing':
@@ -154,10 +206,13 @@ const trustTimer = (monotonic: () => number) => {
 export const ensure = async (store: Store, config: CertsConfig, around: Surroundings): Promise<Outcome> => {
   const { progress, signal, sleep, monotonic } = around
   const wanted = {
-    names: leafNames(config),
+    certificates: config.certificates,
+    names: { webhook: leafNames(config), rules: leafNames(config, config.rulesService) },
     backdateMs: config.backdateSeconds * 1000,
     publishWaitMs: config.publishWaitSeconds * 1000,
     overlapMs: config.overlapHours * 3_600_000,
+    rulesTrustMs: config.rulesTrustHours * 3_600_000,
+    signingMs: config.signingDays * 86_400_000,
   }
   const trustedFor = trustTimer(monotonic)
   const steps: { do: Step['do']; reason: string; detail: string }[] = []
@@ -177,18 +232,22 @@ export const ensure = async (store: Store, config: CertsConfig, around: Surround
     const step = plan(seen.observed, wanted, seen.now, trustedFor(seen.observed))
     if (step.do === 'nothing') {
       tell(`${step.reason}: ${step.detail}`)
-      const { ca, leaf, previous } = seen.observed
+      const { ca, leaf, previous, rules } = seen.observed
       return {
         steps,
         ca: ca.state === 'read' ? ca.cert : null,
         leaf: leaf.state === 'read' ? leaf.cert : null,
+        rulesLeaf: rules.leaf.state === 'read' ? rules.leaf.cert : null,
+        keys: keysText(rules.signing).trim().split('\n'),
         previous,
         nextAt: step.nextAt,
       }
     }
-    if (step.do === 'await-configuration') {
+    if (step.do === 'await-configuration' || step.do === 'await-leaf') {
       if (monotonic() - started >= config.configurationsWaitSeconds * 1000)
-        throw new CertsError('ConfigurationAbsent', `${step.kind} ${config.webhookConfigurations}`)
+        throw step.do === 'await-leaf'
+          ? new CertsError('LeafAbsent', config.rulesLeafSecret)
+          : new CertsError('ConfigurationAbsent', `${step.kind} ${config.webhookConfigurations}`)
       tell(`waiting: ${step.detail}`)
       await sleep(POLL_MS, signal)
       continue

@@ -1,5 +1,5 @@
 /**
- * The Store of a real cluster: four requests. A write carries the resourceVersion it was decided on, in a merge patch as
+ * The Store of a real cluster: six requests. A write carries the resourceVersion it was decided on, in a merge patch as
  * it is and in a JSON patch as a `replace` of it; either way the API server answers 409 if the object has changed since.
  */
 import { text } from 'node:stream/consumers'
@@ -98,6 +98,7 @@ export const connect = async (how: Connect): Promise<Store & { close(): void }> 
     patiently(what, signal, () => client.request('PATCH', path, { signal, contentType, body, query: QUERY }))
 
   const secretPath = (name: string) => `/api/v1/namespaces/${namespace}/secrets/${name}`
+  const configMapPath = (name: string) => `/api/v1/namespaces/${namespace}/configmaps/${name}`
   const configurationPath = (kind: ConfigurationKind, name: string) =>
     `/apis/admissionregistration.k8s.io/v1/${PLURAL[kind]}/${name}`
 
@@ -112,6 +113,15 @@ export const connect = async (how: Connect): Promise<Store & { close(): void }> 
       const encoded = Object.entries(data).map(([key, plain]) => [key, plain === null ? null : encode(plain)])
       const body = { metadata: { resourceVersion }, data: Object.fromEntries(encoded) }
       await patch(`patch Secret ${name}`, secretPath(name), MERGE, body, signal)
+    },
+    readConfigMap: async (name, signal): Promise<SecretRead> => {
+      const found = await get<SecretObject>(`get ConfigMap ${name}`, configMapPath(name), signal)
+      if (found === null) throw new CertsError('ConfigMapMissing', `${namespace}/${name}`)
+      return { resourceVersion: found.metadata.resourceVersion, data: found.data ?? {} }
+    },
+    writeConfigMap: async (name, { resourceVersion }, data, signal): Promise<void> => {
+      const body = { metadata: { resourceVersion }, data }
+      await patch(`patch ConfigMap ${name}`, configMapPath(name), MERGE, body, signal)
     },
     readConfiguration: async (kind, name, signal): Promise<ConfigurationRead | null> => {
       const read = await get<ConfigurationObject>(`get ${kind} ${name}`, configurationPath(kind, name), signal)

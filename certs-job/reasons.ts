@@ -26,11 +26,25 @@ export const TRUST = {
   ConfigurationMissing: 'a webhook configuration is not there yet',
   TrustSpreading: 'the new CA has just been published and every API server must have seen it',
   OverlapOver: 'no webhook Pod serves a leaf of the old CA any more',
+  RulesTrustDiffers:
+    'what `sekisho rules` hands to Pods, or what the webhook puts into them, are not the CAs and keys in force',
+  LeafMissing: 'another tool makes the certificates, and that of `sekisho rules` is not there yet',
   AllRight: 'certificates are fresh and every entry trusts them',
 } as const
 export type TrustReason = keyof typeof TRUST
 
-export type Reason = RenewalReason | TrustReason
+/** Why the keys that sign rule bundles are changed. */
+export const SIGNING = {
+  KeyMissing: 'the Secret holds no such key',
+  KeyUnreadable: 'the key in the Secret cannot be read, or is not for Ed25519',
+  KeyTwice: 'the next key is the current one, so that nothing could follow it',
+  KeyRotationDue: 'the current key has signed for `signingDays`: the next takes over and a new next is made',
+  KeyNotesDiffer: '`next.pub` or `since` do not belong to the keys beside them',
+  KeyOverlapOver: 'no replica signs with the key before any more',
+} as const
+export type SigningReason = keyof typeof SIGNING
+
+export type Reason = RenewalReason | TrustReason | SigningReason
 
 /** What can end a run: code → what could not be done, and what would do. `%s` stands for the value in question. */
 export const FAILURE = {
@@ -41,6 +55,14 @@ export const FAILURE = {
   SecretMissing: {
     sentence: 'Cannot read Secret %s: it does not exist.',
     remedy: 'Apply the manifests again: they carry it empty, so that the job needs no right to create Secrets.',
+  },
+  ConfigMapMissing: {
+    sentence: 'Cannot read ConfigMap %s: it does not exist.',
+    remedy: 'Apply the manifests again: they carry it empty, so that the job needs no right to create ConfigMaps.',
+  },
+  LeafAbsent: {
+    sentence: 'Cannot tell Pods whom to believe: Secret %s holds no certificate.',
+    remedy: 'See why the tool that makes the certificates did not make it: kubectl -n sekisho-system get certificates.',
   },
   ConfigurationAbsent: {
     sentence: 'Cannot publish the CA: %s does not exist.',

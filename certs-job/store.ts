@@ -4,7 +4,7 @@
  */
 import type { ConfigurationKind } from './view.ts'
 
-/** A Secret's data as text, with what makes a write fail if somebody else wrote in between. */
+/** A Secret's or ConfigMap's data as text, with what makes a write fail if somebody else wrote in between. */
 export interface SecretRead {
   readonly resourceVersion: string
   readonly data: Readonly<Record<string, string>>
@@ -25,6 +25,14 @@ export interface Store {
   readSecret(name: string, signal: AbortSignal): Promise<SecretRead>
   /** Sets these keys (`null` removes one) or throws Conflict if the Secret changed since it was read. */
   writeSecret(
+    name: string,
+    read: SecretRead,
+    data: Readonly<Record<string, string | null>>,
+    signal: AbortSignal,
+  ): Promise<void>
+  /** As readSecret and writeSecret, of a ConfigMap. */
+  readConfigMap(name: string, signal: AbortSignal): Promise<SecretRead>
+  writeConfigMap(
     name: string,
     read: SecretRead,
     data: Readonly<Record<string, string | null>>,

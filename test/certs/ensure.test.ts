@@ -16,7 +16,7 @@ t.test('ensure() installs: a CA, a leaf for every name of the Service, every ent
   const outcome = await ensure(store, settings, surroundings(clock))
   t.same(
     outcome.steps.map((step) => step.do),
-    ['make-ca', 'issue-leaf', 'publish', 'publish'],
+    ['make-ca', 'make-signing-keys', 'issue-leaf', 'tell-rules', 'issue-leaf', 'publish', 'publish'],
   )
   const leaf = new X509Certificate(leafOf(store))
   t.equal(leaf.checkHost('sekisho-webhook.sekisho-system.svc'), 'sekisho-webhook.sekisho-system.svc')
@@ -66,11 +66,11 @@ t.test('ensure() renews a leaf that is due by the same CA', async (t) => {
   const outcome = await ensure(store, settings, surroundings(clock))
   t.same(
     outcome.steps.map(({ do: done, reason }) => `${done} ${reason}`),
-    ['issue-leaf RenewalDue'],
+    ['issue-leaf RenewalDue', 'issue-leaf RenewalDue'],
   )
   t.equal(outcome.ca!.fingerprint, ca.fingerprint)
   t.not(outcome.leaf!.fingerprint, leaf.fingerprint)
-  t.same(seen, { gaps: [], switches: 1 })
+  t.same(seen, { gaps: [], switches: 1, rulesSwitches: 1 })
 })
 
 t.test('ensure() cuts a leaf to the life of its CA', async (t) => {
@@ -91,7 +91,7 @@ t.test('ensure() rotates the CA without a gap, and drops the old one a day later
   const first = await ensure(store, settings, surroundings(clock))
   t.same(
     first.steps.map((step) => step.do),
-    ['make-ca', 'publish', 'publish', 'issue-leaf'],
+    ['make-ca', 'tell-rules', 'tell-rules', 'publish', 'publish', 'issue-leaf'],
   )
   t.ok(clock.elapsed >= 30_000, 'the leaf was switched 30 s after the new CA was published')
   t.same(
@@ -100,16 +100,17 @@ t.test('ensure() rotates the CA without a gap, and drops the old one a day later
   )
   t.equal(store.secret('sekisho-ca')['ca.key']!.match(/BEGIN/g)!.length, 1, 'the old key is gone')
 
+  const next = async () => (await ensure(store, settings, surroundings(clock))).steps.map((step) => step.do)
+  clock.advance(7 * DAY - 120_000)
+  t.same(await next(), [], 'sekisho rules is not switched before the week is over, in which Pods hear of the new CA')
+  clock.advance(180_000)
+  t.same(await next(), ['issue-leaf'])
   clock.advance(DAY - 60_000)
-  t.same((await ensure(store, settings, surroundings(clock))).steps, [], 'not before the day is over')
+  t.same(await next(), [], 'not before the day is over')
   clock.advance(120_000)
-  const second = await ensure(store, settings, surroundings(clock))
-  t.same(
-    second.steps.map((step) => step.do),
-    ['drop-previous', 'publish', 'publish'],
-  )
+  t.same(await next(), ['drop-previous', 'tell-rules', 'tell-rules', 'publish', 'publish'])
   t.equal(readBundle(store.bundles()[0]!).length, 1)
-  t.same(seen, { gaps: [], switches: 1 })
+  t.same(seen, { gaps: [], switches: 1, rulesSwitches: 1 })
 })
 
 t.test('ensure() starts the wait anew when a bundle is reset in the middle of it', async (t) => {
@@ -128,7 +129,7 @@ t.test('ensure() starts the wait anew when a bundle is reset in the middle of it
   const { steps } = await ensure(store, settings, { ...around, sleep })
   t.same(
     steps.map((step) => step.do),
-    ['make-ca', 'publish', 'publish', 'publish', 'issue-leaf'],
+    ['make-ca', 'tell-rules', 'tell-rules', 'publish', 'publish', 'publish', 'issue-leaf'],
   )
   t.ok(clock.elapsed >= 50_000, `20 s, and 30 s from the repair on: ${clock.elapsed} ms`)
 })
@@ -154,7 +155,7 @@ t.test('ensure() keeps trusting the CA of the leaf when the CA Secret was emptie
   const seen = watchTrust(store)
   store.setSecret('sekisho-ca', {})
   await ensure(store, settings, surroundings(clock))
-  t.same(seen, { gaps: [], switches: 1 })
+  t.same(seen, { gaps: [], switches: 1, rulesSwitches: 0 })
 })
 
 t.test('ensure() uses the clock of the API server, and tells when this machine’s differs', async (t) => {
@@ -176,7 +177,7 @@ t.test('ensure() heals after the API server’s clock was wrong and is set right
     const { steps, ca, leaf } = await ensure(store, settings, surroundings(clock))
     t.same(
       steps.map((step) => step.do),
-      ['make-ca', 'issue-leaf', 'publish', 'publish'],
+      ['make-ca', 'make-signing-keys', 'issue-leaf', 'tell-rules', 'issue-leaf', 'publish', 'publish'],
       `clock wrong by ${wrongBy / DAY} days`,
     )
     t.ok(ca!.notBefore <= NOW && leaf!.notBefore <= NOW && leaf!.notAfter > NOW)

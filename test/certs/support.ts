@@ -2,9 +2,10 @@
 import { X509Certificate } from 'node:crypto'
 import { issuerOf, readBundle } from '../../certs-job/inspect.ts'
 import { type Issued, type Issuer, issueCa, issueLeaf } from '../../certs-job/issue.ts'
+import { makeSigningKey } from '../../certs-job/signing-keys.ts'
 import { type ConfigurationRead, Conflict, type SecretRead, type Store } from '../../certs-job/store.ts'
 import type { CertState, CertView, ConfigurationKind } from '../../certs-job/view.ts'
-import { type CertsConfig, certsConfig } from '../../src/config/certs.ts'
+import { type CertsConfig, certsConfig, leafNames } from '../../src/config/certs.ts'
 
 export const DAY = 86_400_000
 export const NOW = Date.parse('2026-06-01T12:00:00Z')
@@ -47,14 +48,16 @@ export const surroundings = (clock: Clock, progress: (line: string) => void = ()
 export class MemoryStore implements Store {
   version = 1
   readonly secrets = new Map<string, SecretRead>()
+  readonly configMaps = new Map<string, SecretRead>()
   readonly configurations = new Map<ConfigurationKind, ConfigurationRead>()
   /** Called after each write has happened: the place to look at what an API server would see. */
   onWrite: (what: string) => void = () => {}
   readonly clock: Clock
   constructor(clock: Clock, { entries = ['a.sekisho.dev', 'b.sekisho.dev'] }: { entries?: string[] | null } = {}) {
     this.clock = clock
-    for (const name of ['sekisho-ca', 'sekisho-webhook-tls'])
+    for (const name of ['sekisho-ca', 'sekisho-webhook-tls', 'sekisho-rules-tls', 'sekisho-rules-signing'])
       this.secrets.set(name, { resourceVersion: String(this.version++), data: {} })
+    this.configMaps.set('sekisho-rules-public', { resourceVersion: String(this.version++), data: {} })
     if (entries) this.install(entries)
   }
   install(entries: string[]): void {
@@ -91,6 +94,20 @@ export class MemoryStore implements Store {
     this.setSecret(name, Object.fromEntries(merged))
     this.onWrite(`secret ${name}`)
   }
+  /** What new Pods are told. */
+  told(): Readonly<Record<string, string>> {
+    return this.configMaps.get('sekisho-rules-public')!.data
+  }
+  async readConfigMap(name: string): Promise<SecretRead> {
+    return this.configMaps.get(name)!
+  }
+  async writeConfigMap(name: string, read: SecretRead, data: Readonly<Record<string, string | null>>): Promise<void> {
+    const now = this.configMaps.get(name)!
+    if (now.resourceVersion !== read.resourceVersion) throw new Conflict(name)
+    const merged = Object.entries({ ...now.data, ...data }).filter((each): each is [string, string] => each[1] !== null)
+    this.configMaps.set(name, { resourceVersion: String(this.version++), data: Object.fromEntries(merged) })
+    this.onWrite(`configmap ${name}`)
+  }
   async readConfiguration(kind: ConfigurationKind): Promise<ConfigurationRead | null> {
     return this.configurations.get(kind) ?? null
   }
@@ -105,21 +122,19 @@ export class MemoryStore implements Store {
   }
 }
 
-const NAMES = [
-  'sekisho-webhook.sekisho-system.svc',
-  'sekisho-webhook.sekisho-system.svc.cluster.local',
-  'sekisho-webhook.sekisho-system',
-  'sekisho-webhook',
-]
-const issued = new Map<string, Promise<{ ca: Issued; leaf: Issued }>>()
+const NAMES = leafNames(config())
+const RULES_NAMES = leafNames(config(), 'sekisho-rules')
+const issued = new Map<string, Promise<{ ca: Issued; leaf: Issued; rules: Issued }>>()
 
 /** Making keys is what takes time here, so certificates of one age are made once. */
-const issuedAt = (caFrom: number, leafFrom: number): Promise<{ ca: Issued; leaf: Issued }> => {
+const issuedAt = (caFrom: number, leafFrom: number): Promise<{ ca: Issued; leaf: Issued; rules: Issued }> => {
   const key = `${caFrom} ${leafFrom}`
   const make = async () => {
     const ca = await issueCa({ now: caFrom, days: 365, backdateMs: 300_000 })
     const lifetime = { now: leafFrom, days: 30, backdateMs: 300_000 }
-    return { ca, leaf: await issueLeaf({ ...ca, notAfter: caFrom + 365 * DAY }, NAMES, lifetime) }
+    const signer = { ...ca, notAfter: caFrom + 365 * DAY }
+    const [leaf, rules] = await Promise.all([NAMES, RULES_NAMES].map((names) => issueLeaf(signer, names, lifetime)))
+    return { ca, leaf: leaf!, rules: rules! }
   }
   if (!issued.has(key)) issued.set(key, make())
   return issued.get(key)!
@@ -136,12 +151,29 @@ export const readyMade = (): Issuer => {
       pool[asked] ??= issueCa({ now: NOW, days: 365, backdateMs: 300_000 })
       return pool[asked++]!
     },
-    issueLeaf: (ca) => {
-      const made = leaves.get(ca.certPem) ?? issueLeaf(ca, NAMES, { now: NOW, days: 30, backdateMs: 300_000 })
-      leaves.set(ca.certPem, made)
+    issueLeaf: (ca, names) => {
+      const key = `${names[0]} ${ca.certPem}`
+      const made = leaves.get(key) ?? issueLeaf(ca, names, { now: NOW, days: 30, backdateMs: 300_000 })
+      leaves.set(key, made)
       return made
     },
   }
+}
+
+/** Signing keys as an earlier run would have left them, and the ConfigMap that tells them. */
+export const holdingKeys = async (store: MemoryStore, age: number): Promise<void> => {
+  const [current, next] = await Promise.all([makeSigningKey(), makeSigningKey()])
+  store.setSecret('sekisho-rules-signing', {
+    'current.key': current.pem,
+    'next.key': next.pem,
+    'next.pub': `${next.publicKey}\n`,
+    since: new Date(store.clock.wall - age).toISOString(),
+  })
+  const told = store.configMaps.get('sekisho-rules-public')!
+  await store.writeConfigMap('sekisho-rules-public', told, {
+    'ca.crt': store.secret('sekisho-rules-tls')['ca.crt'] ?? '',
+    keys: `${current.publicKey}\n${next.publicKey}\n`,
+  })
 }
 
 /** Real certificates as an earlier run would have left them. */
@@ -149,32 +181,51 @@ export const installed = async (
   store: MemoryStore,
   { caAge, leafAge }: { caAge: number; leafAge: number },
 ): Promise<{ ca: CertView; leaf: CertView }> => {
-  const { ca, leaf } = await issuedAt(store.clock.wall - caAge, store.clock.wall - leafAge)
+  const { ca, leaf, rules } = await issuedAt(store.clock.wall - caAge, store.clock.wall - leafAge)
   store.setSecret('sekisho-ca', { 'ca.crt': ca.certPem, 'ca.key': ca.keyPem })
   store.setSecret('sekisho-webhook-tls', { 'tls.crt': leaf.certPem, 'tls.key': leaf.keyPem, 'ca.crt': ca.certPem })
+  store.setSecret('sekisho-rules-tls', { 'tls.crt': rules.certPem, 'tls.key': rules.keyPem, 'ca.crt': ca.certPem })
+  await holdingKeys(store, leafAge)
   for (const [kind, read] of store.configurations) await store.writeCaBundle(kind, 'sekisho', read, ca.certPem)
   return { ca: readBundle(ca.certPem)[0]!, leaf: readBundle(leaf.certPem)[0]! }
 }
 
 export const trusts = (bundle: string, leafPem: string): boolean =>
   issuerOf(readBundle(leafPem)[0]!, readBundle(bundle)) !== null
-export const leafOf = (store: MemoryStore): string => store.secret('sekisho-webhook-tls')['tls.crt'] ?? ''
+export const leafOf = (store: MemoryStore, secret = 'sekisho-webhook-tls'): string =>
+  store.secret(secret)['tls.crt'] ?? ''
 
-/** Watches every write; says how often a leaf that a Pod may still serve was not trusted by some entry. */
-export const watchTrust = (store: MemoryStore): { gaps: string[]; switches: number } => {
-  const seen = { gaps: [] as string[], switches: 0 }
+/** Who is told whom to believe: API servers by every caBundle, new Pods and old ones by what stands for them. */
+const PARTS: readonly { readonly secret: string; readonly told: (store: MemoryStore) => string[] }[] = [
+  { secret: 'sekisho-webhook-tls', told: (store) => store.bundles() },
+  {
+    secret: 'sekisho-rules-tls',
+    told: (store) => [store.told()['ca.crt'] ?? '', store.secret('sekisho-rules-tls')['ca.crt'] ?? ''],
+  },
+]
+
+/**
+ * Watches every write; says how often a leaf that a Pod may still serve was not trusted by somebody. `switches` are those of the
+ * webhook's leaf, `rulesSwitches` those of the leaf of `sekisho rules`.
+ */
+export const watchTrust = (store: MemoryStore): { gaps: string[]; switches: number; rulesSwitches: number } => {
+  const seen = { gaps: [] as string[], switches: 0, rulesSwitches: 0 }
   // kubelets bring a changed Secret into Pods within minutes: for an hour the leaf before counts as served too.
-  let served = [{ pem: leafOf(store), until: Number.POSITIVE_INFINITY }]
+  const served = PARTS.map(({ secret }) => [{ pem: leafOf(store, secret), until: Number.POSITIVE_INFINITY }])
   store.onWrite = (what) => {
-    if (served.at(-1)?.pem !== leafOf(store)) {
-      served.at(-1)!.until = store.clock.wall + 3_600_000
-      served.push({ pem: leafOf(store), until: Number.POSITIVE_INFINITY })
-      seen.switches += 1
+    for (const [i, { secret, told }] of PARTS.entries()) {
+      const list = served[i]!
+      const pem = leafOf(store, secret)
+      if (list.at(-1)?.pem !== pem) {
+        list.at(-1)!.until = store.clock.wall + 3_600_000
+        list.push({ pem, until: Number.POSITIVE_INFINITY })
+        if (i === 0) seen.switches += 1
+        else seen.rulesSwitches += 1
+      }
+      for (const each of list.filter(({ until, pem: one }) => until > store.clock.wall && one !== ''))
+        if (!told(store).every((bundle) => trusts(bundle, each.pem)))
+          seen.gaps.push(`after ${what}: ${secret} by ${new X509Certificate(each.pem).issuer} is not trusted by all`)
     }
-    served = served.filter(({ until }) => until > store.clock.wall)
-    for (const { pem } of served)
-      if (pem !== '' && !store.bundles().every((bundle) => trusts(bundle, pem)))
-        seen.gaps.push(`after ${what}: ${new X509Certificate(pem).issuer} is not in every bundle`)
   }
   return seen
 }

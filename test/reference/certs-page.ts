@@ -1,5 +1,5 @@
 /** The tables of docs/reference/certs.md. */
-import { FAILURE, RENEWAL, TRUST } from '../../certs-job/reasons.ts'
+import { FAILURE, RENEWAL, SIGNING, TRUST } from '../../certs-job/reasons.ts'
 import { certsConfig } from '../../src/config/certs.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import { table } from './table.ts'
@@ -26,6 +26,8 @@ export const certsPage = (): string =>
     reasons(RENEWAL),
     '## Why the job publishes, waits or rests',
     reasons(TRUST),
+    '## Why signing keys are changed',
+    reasons(SIGNING),
     '## What ends a run',
     table(
       ['code', 'what it says', 'what mends it'],

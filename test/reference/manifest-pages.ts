@@ -59,8 +59,8 @@ interface Role {
   readonly kind: string
   readonly metadata: { readonly name: string; readonly namespace?: string }
   readonly rules: readonly {
-    readonly apiGroups: string[]
-    readonly resources: string[]
+    readonly resources?: string[]
+    readonly nonResourceURLs?: string[]
     readonly resourceNames?: string[]
     readonly verbs: string[]
   }[]
@@ -71,10 +71,10 @@ const rolesOf = (file: string): string[][] =>
     .map((document) => document.toJS() as Role)
     .filter(({ kind }) => kind === 'Role' || kind === 'ClusterRole')
     .flatMap(({ metadata, rules }) =>
-      rules.map(({ resources, resourceNames, verbs }) => [
+      rules.map(({ resources, nonResourceURLs, resourceNames, verbs }) => [
         `\`${metadata.name}\``,
         metadata.namespace ? `namespace \`${metadata.namespace}\`` : 'the cluster',
-        code(resources),
+        code(resources ?? nonResourceURLs ?? []),
         resourceNames ? code(resourceNames) : 'any',
         verbs.join(', '),
       ]),
@@ -83,5 +83,5 @@ const rolesOf = (file: string): string[][] =>
 export const rbacPage = (): string =>
   table(
     ['role', 'in', 'resources', 'names', 'verbs'],
-    ['webhook-rbac.yaml', 'certs-rbac.yaml', 'operators.yaml'].flatMap(rolesOf),
+    ['webhook-rbac.yaml', 'rules-rbac.yaml', 'certs-rbac.yaml', 'operators.yaml'].flatMap(rolesOf),
   )
