@@ -2,12 +2,13 @@
  * What the sekisho image holds, made ready in one folder: the bundled program, the licences of what is bundled in it, and the Node binary
  * of each architecture. The Dockerfile only copies, so that an image needs neither npm nor build tools.
  *
- *     DIR/app/sekisho.mjs and its chunks  DIR/LICENSES.txt  DIR/linux-amd64/node  DIR/linux-arm64/node
+ *     DIR/app/sekisho.mjs, its chunks and data  DIR/LICENSES.txt  DIR/linux-amd64/node  DIR/linux-arm64/node
  */
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -93,6 +94,9 @@ function licencesOf(inputs: readonly string[]): string {
     .join('\n')
 }
 
+/** What the program reads at run time, by an address relative to the module: beside the chunks in the bundle. */
+const DATA = [{ from: 'src/rules/trial/corpus', to: 'corpus' }] as const
+
 /**
  * Bundles src/cli.ts and everything it imports, minified, into `folder`/app: an entry, and chunks that only the commands that need them
  * load. As one file every command would hold the source of all of them: the webhook starts with 83 MiB so and with 115 MiB then. The
@@ -121,6 +125,7 @@ export async function bundleProgram(folder: string): Promise<void> {
       js: "import{createRequire as __sekishoRequire}from'node:module';const require=__sekishoRequire(import.meta.url);",
     },
   })
+  for (const { from, to } of DATA) cpSync(join(repository, from), join(folder, 'app', to), { recursive: true })
   writeFileSync(join(folder, 'LICENSES.txt'), licencesOf(Object.keys(metafile.inputs)))
 }
 

@@ -272,7 +272,7 @@ class Worker implements Bench {
         { ...this.#context, corpus: this.#corpus, known: this.#known, engine },
         signal,
       )
-      if (judged.shaky && ++job.shaky < 2) return new BenchTrouble('BenchRefuses', judged.detail)
+      if (judged.shaky && ++job.shaky < 2) return new BenchTrouble('TryingAgain', judged.detail)
       this.#settle(job, judged, judged.shaky || OUTCOMES[judged.reason].again)
       return undefined
     } catch (error) {
@@ -284,9 +284,10 @@ class Worker implements Bench {
   }
 
   #judgeTrouble(job: Job, error: unknown): BenchTrouble | undefined {
-    const { message } = error as Error
-    if (late(error)) {
-      if (++job.late < 2) return new BenchTrouble('BenchMissing', message)
+    const outOfTime = late(error)
+    const { message } = outOfTime ?? (error as Error)
+    if (outOfTime) {
+      if (++job.late < 2) return new BenchTrouble('TryingAgain', message)
       this.#settle(job, { reason: 'TimedOut', detail: message }, true)
       return undefined
     }
@@ -297,8 +298,9 @@ class Worker implements Bench {
     }
     if (error instanceof BenchTrouble) return error
     // A mistake of ours is no verdict either; the state shows it.
-    return new BenchTrouble('BenchRefuses', message, { cause: error })
+    return new BenchTrouble('TryingAgain', message, { cause: error })
   }
 }
-const late = (error: unknown): boolean =>
-  error instanceof OutOfTime || (error instanceof Error && error.cause instanceof OutOfTime)
+/** A sleep that was ended carries the reason as its cause. */
+const late = (error: unknown): OutOfTime | undefined =>
+  [error, (error as Error).cause].find((one): one is OutOfTime => one instanceof OutOfTime)

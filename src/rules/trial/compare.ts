@@ -29,7 +29,7 @@ export type Compared =
   | { readonly verdict: 'passed' }
   | { readonly verdict: 'held'; readonly reason: 'LetsAttackPass' | 'BlocksGoodTraffic'; readonly detail: string }
 
-export const FIRST = { stopped: 0.9, passed: 0.98 } as const
+export const FIRST = { stopped: 0.8, passed: 0.98 } as const
 export const DELTA = { blocked: 0.75, passing: 0.5 } as const
 const PASSED: Compared = { verdict: 'passed' }
 const MOST_NAMES = 5
@@ -76,7 +76,7 @@ const statuses = (list: readonly Seen[]): string =>
     .join(', ')
 const blocks = (lost: readonly Lost[], yardstick: string): Compared => {
   const all = lost.flatMap((one) => one.lost)
-  const of = lost.reduce((sum, one) => sum + one.of.length, 0)
+  const of = sum(lost, 'of')
   return all.length === 0
     ? PASSED
     : {
@@ -92,9 +92,12 @@ const blocks = (lost: readonly Lost[], yardstick: string): Compared => {
 /** The first that does not pass. */
 const both = (...verdicts: readonly Compared[]): Compared =>
   verdicts.find(({ verdict }) => verdict === 'held') ?? PASSED
-const share = (lost: readonly Lost[]): number => {
-  const of = lost.reduce((sum, one) => sum + one.of.length, 0)
-  return of === 0 ? 0 : lost.reduce((sum, one) => sum + one.lost.length, 0) / of
+const sum = (list: readonly Lost[], part: 'of' | 'lost'): number => list.reduce((all, one) => all + one[part].length, 0)
+/** Which part of them is lost, or with `kept` is not. */
+const share = (list: readonly Lost[], kept = false): number => {
+  const of = sum(list, 'of')
+  const lost = sum(list, 'lost')
+  return (kept ? of - lost : lost) / Math.max(of, 1)
 }
 
 /** @param before what the set that stands made of the same requests; undefined for the first set ever, or where the engine no longer takes it */
@@ -122,10 +125,10 @@ export function compare(kind: TrialKind, before: readonly Seen[] | undefined, af
   if (kind === 'release')
     return both(
       letsPass(
-        attacks.filter(({ of, lost }) => lost.length > of.length * (1 - FIRST.stopped)),
+        attacks.filter(({ of, lost }) => of.length - lost.length < of.length * FIRST.stopped),
         'of the corpus',
       ),
-      share(harmless) > 1 - FIRST.passed ? blocks(harmless, 'of the corpus') : PASSED,
+      share(harmless, true) < FIRST.passed ? blocks(harmless, 'of the corpus') : PASSED,
     )
   const blocked = share(harmless) > DELTA.blocked
   if (before)

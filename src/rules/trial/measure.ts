@@ -17,6 +17,7 @@ import {
   BENCH_NAMESPACE,
   type BenchStatus,
   BenchTrouble,
+  canAnswer,
   hasReader,
   kick,
   place,
@@ -56,21 +57,27 @@ export class OutOfTime extends Error {
 }
 
 const LOOK_MS = 100
-const READER_EVERY = 10
-const KICK_AGAIN_EVERY = 150
+const READER_EVERY = 3
 const ANSWER_MS = 10_000
 const PATIENCE_MS = 5_000
 
-/** What status.json says of the generation once it says something. */
-async function outcome(directory: string, generation: string, clock: Clock, signal: AbortSignal): Promise<BenchStatus> {
+/** Asks for the generation and waits for what status.json says of it. */
+async function load(directory: string, generation: string, clock: Clock, signal: AbortSignal): Promise<BenchStatus> {
+  let before = JSON.stringify(await readStatus(directory))
+  await kick(directory, generation)
   for (let looks = 1; ; looks++) {
+    await clock.sleep(LOOK_MS, signal)
     const now = await readStatus(directory)
     if (now?.wanted === generation && now.state !== 'waiting') return now
-    if (looks % READER_EVERY === 0 && !(await hasReader(directory)))
-      throw new BenchLost('BenchMissing', `the bench ended while it was to load ${generation}`)
-    // A bench that started anew lost the line that was waiting in the FIFO.
-    if (looks % KICK_AGAIN_EVERY === 0) await kick(directory, generation)
-    await clock.sleep(LOOK_MS, signal)
+    if (looks % READER_EVERY === 0) {
+      if (!(await hasReader(directory)))
+        throw new BenchLost('BenchMissing', `the bench ended while it was to load ${generation}`)
+      await canAnswer(directory)
+    }
+    const text = JSON.stringify(now)
+    // It speaks of something else: one that started anew lost the line that was waiting in the FIFO.
+    if (text !== before) await kick(directory, generation)
+    before = text
   }
 }
 
@@ -106,8 +113,7 @@ export async function measure(
   await tidy(directory)
   await place(directory, generation, files)
   try {
-    await kick(directory, generation)
-    const said = await outcome(directory, generation, clock, signal)
+    const said = await load(directory, generation, clock, signal)
     if (said.state === 'failed') return failed(said)
     if (said.rules !== content.rules)
       return refused('RuleCountDiffers', `the engine loaded ${said.rules} rules, compiled were ${content.rules}`)

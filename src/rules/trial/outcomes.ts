@@ -74,6 +74,12 @@ export const OUTCOMES = {
     remedy: 'Look whether the container `bench` has the public key of the service; restart the Pod.',
     again: true,
   },
+  TryingAgain: {
+    verdict: 'waits',
+    sentence: 'A trial did not come to an end that can be believed at once; it is done again.',
+    remedy: 'Nothing, if it passes; else look at the log of the container `bench`.',
+    again: true,
+  },
   VolumeFull: {
     verdict: 'waits',
     sentence: 'A candidate cannot be written: the volume shared with the bench is full or read-only.',

@@ -25,7 +25,7 @@ export interface ProbeOptions {
 
 const TOGETHER = 4
 /** With so many without an answer there is no need to ask on. */
-const MOST_SILENT = 4
+const MOST_SILENT = 2
 let marks = 0
 
 /** The head of the answer; '' where none came. */

@@ -3,7 +3,7 @@
  * Nothing here waits for the bench: a FIFO that nobody reads says so at once.
  */
 import { constants } from 'node:fs'
-import { mkdir, open, readdir, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, readlink, rename, rm, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Waiting } from './outcomes.ts'
@@ -30,6 +30,7 @@ const status = z.object({
   rules: z.number(),
   engine: z.string(),
   sequence: z.number().default(0),
+  time: z.string().default(''),
 })
 export type BenchStatus = z.output<typeof status>
 
@@ -49,6 +50,22 @@ const trouble = (what: string, cause: unknown): BenchTrouble => {
 }
 const generationFolder = (directory: string, generation: string) => join(directory, 'rulesets', generation)
 
+/** What the WAF itself writes for a candidate, and more. */
+const ROOM = 1 << 20
+/** Below this it cannot even say what became of it. */
+const NO_ROOM = 64 << 10
+
+/** @throws BenchTrouble where the volume has not so much room */
+async function needRoom(directory: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory).catch((cause) => {
+    throw trouble(`look at the volume ${directory}`, cause)
+  })
+  if (bavail * bsize < bytes)
+    throw new BenchTrouble('VolumeFull', `${directory} has ${bavail * bsize} bytes left, ${bytes} are wanted`)
+}
+/** @throws BenchTrouble where the bench cannot write any more */
+export const canAnswer = (directory: string): Promise<void> => needRoom(directory, NO_ROOM)
+
 /** @throws BenchTrouble */
 export async function place(
   directory: string,
@@ -56,6 +73,10 @@ export async function place(
   files: ReadonlyMap<string, Uint8Array>,
 ): Promise<void> {
   const work = generationFolder(directory, `.trial-${generation}`)
+  await needRoom(
+    directory,
+    [...files.values()].reduce((sum, { length }) => sum + length, ROOM),
+  )
   try {
     await rm(work, { recursive: true, force: true })
     await mkdir(work, { recursive: true })
