@@ -80,7 +80,10 @@ export function prune(state: RolloutState, most: number, pinned: string | undefi
       sameRelease(one, release),
     ) || release.version === pinned
   const sorted = state.kept.toSorted((a, b) => compareReleases(b, a))
-  const room = Math.max(0, most - sorted.filter(needed).length)
-  const spare = new Set(sorted.filter((one) => !needed(one)).slice(0, room))
+  // One more always fits: else what was just fetched would be dropped before it is tried.
+  const room = Math.max(1, most - sorted.filter(needed).length)
+  const others = sorted.filter((one) => !needed(one))
+  const held = (one: KeptRelease) => Number(isHeld(state, one.release))
+  const spare = new Set(others.toSorted((a, b) => held(a) - held(b)).slice(0, room))
   return { ...state, kept: sorted.filter((one) => needed(one) || spare.has(one)) }
 }

@@ -336,3 +336,27 @@ t.test('decideRollout() keeps what runs and what is gone back to, and as many ot
     ['4.25.5', '4.25.1', '4.25.0'],
   )
 })
+
+t.test(
+  'decideRollout() lets a namespace that refuses one release after the other stay with the last it took, and keeps that',
+  async (t) => {
+    const one = rolling()
+    one.behave = (pod, { version }) => (version !== '4.25.0' && pod.namespace === 'shop' ? 'failed' : 'active')
+    for (const version of ['4.25.2', '4.25.3', '4.25.4', '4.25.5']) {
+      for (let i = 0; i < 4; i++) one.step(61)
+      one.offer(version)
+      one.settle()
+    }
+    t.ok(isCurrent(one.state, '4.25.4'))
+    t.equal(one.running('4.25.0'), 1 / 3)
+    t.ok(one.state.kept.some((kept) => kept.release.version === '4.25.0'))
+    one.orders = { rollback: given() }
+    one.settle()
+    t.equal(one.running('4.25.0'), 1 / 3, 'what the others go back to it refused as well')
+    t.equal(one.running('4.25.4'), 2 / 3)
+    one.orders = { rollback: { to: '4.25.0', ...given() } }
+    one.settle()
+    t.equal(one.running('4.25.0'), 1)
+    t.same(one.state.setAside, [])
+  },
+)
