@@ -17,7 +17,7 @@ import { withoutIdleRemovals } from './idle-removals.ts'
 import type { CompileInput, NamedText, Permit } from './input.ts'
 import { LANGUAGES } from './languages.ts'
 import { contentText, type FileSum } from './manifest.ts'
-import { afterName, beforeName, byName, EXCLUSIONS_FILE, inLoadOrder, SETUP_FILE } from './names.ts'
+import { afterName, beforeName, byName, EXCLUSIONS_FILE, inLoadOrder, isCustom, SETUP_FILE } from './names.ts'
 import type { CompileProblem, Note } from './problem.ts'
 import { prune, type Reason } from './prune.ts'
 import type { ReleaseFile } from './release.ts'
@@ -153,7 +153,7 @@ export function compile(input: CompileInput): Compiled {
     files: inLoadOrder(texts.keys()).map((name) => ({ name, text: texts.get(name)! })),
     dataFiles: [...release.data.keys()],
   })
-  const left = linted.problems
+  const left = linted.problems.filter(({ code, file }) => !(code === 'EmptyFile' && isCustom(file)))
   if (left.length > 0)
     return {
       status: 'refused',

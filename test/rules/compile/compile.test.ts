@@ -285,6 +285,17 @@ t.test('compile() of a new release bears exclusions of what it no longer has', (
   t.end()
 })
 
+t.test('compile() takes a file of the namespace in which every rule is commented out', (t) => {
+  const content = compiled({
+    before: [
+      { name: 'rules.conf', text: '# SecAction "id:1"\n' },
+      { name: 'b.conf', text: '' },
+    ],
+  })
+  t.equal(content.rules, compiled().rules)
+  t.end()
+})
+
 t.test('compile() takes no removals in the namespace’s own rules', (t) => {
   const own = `SecRule REQUEST_FILENAME "@streq /x" "id:100001,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100;ARGS:a"\n`
   t.match(refusals({ before: [{ name: 'rules.conf', text: own }] }), [

@@ -31,6 +31,8 @@ for (const [what, text] of Object.entries(DISARMING))
 
 /** What the disarming rules are made from is taken, so each is refused for what it adds. */
 const GOOD: Readonly<Record<string, string>> = {
+  'no rule at all': '',
+  'rules that are commented out': '# SecRuleEngine Off\n\n',
   'a rule of the table without what disarms': `SecRule REQUEST_URI "@rx ." "id:100001,phase:1,pass,nolog"\n`,
   'a page for nobody': `SecRule REQUEST_FILENAME "@beginsWith /internal" \\\n    "id:100001,phase:1,deny,status:403,log,msg:'internal page'"\n`,
   'a chain with a variable of its own': `SecRule REQUEST_METHOD "@streq POST" \\\n    "id:100003,phase:2,deny,status:403,chain,\\\n    msg:'no, not here'"\n    SecRule &ARGS:token "@eq 0" \\\n        "t:none,setvar:tx.custom_seen=+1"\n`,

@@ -13,6 +13,7 @@ t.test('judgeRules() takes rules that can be read and are allowed, and looks at 
     reason: 'RulesAccepted',
     warnings: [],
   })
+  t.match(judge({ 'rules.conf': '# SecRuleEngine Off\n', 'b.conf': '' }), { verdict: 'allow', warnings: [] })
   t.match(judge({ 'rules.txt': GOOD }), { verdict: 'allow', warnings: [/no key of it ends in \.conf/] })
 })
 
