@@ -23,7 +23,7 @@ at > 5 { wrong("line " NR " is one too many") }
   name = names[at++]
   value = substr($0, length(name) + 2)
   if (substr($0, 1, length(name) + 1) != name " ") wrong("line " NR " is not \"" name " …\"")
-  if (length(value) < shortest[name] || length(value) > longest[name] || value !~ form[name])
+  if (length(value) < shortest[name] || length(value) > longest[name] || value !~ form[name] || (name == "generation" && index(value, "..")))
     wrong("line " NR ": the value of \"" name "\" is not of its form")
   values[name] = value
 }
