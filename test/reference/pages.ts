@@ -17,6 +17,8 @@ import { SERVE_ERRORS } from '../../src/rules/serve/errors.ts'
 import { SERVE_METRICS } from '../../src/rules/serve/metrics.ts'
 import { certsPage } from './certs-page.ts'
 import { rbacPage, webhookEntriesPage } from './manifest-pages.ts'
+import { wafPolicyPage } from './policy-page.ts'
+import { rolloutPage } from './rollout-page.ts'
 import { ruleLanguagePage, ruleLintPage } from './rule-pages.ts'
 import { table } from './table.ts'
 
@@ -135,8 +137,10 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   certs: certsPage,
   'webhook-entries': webhookEntriesPage,
   rbac: rbacPage,
+  rollout: rolloutPage,
   'rule-language': ruleLanguagePage,
   'rule-lint': ruleLintPage,
+  'waf-policy': wafPolicyPage,
   'update-protocol': updateProtocol,
 }
 export const PAGE_NAMES = Object.keys(PAGES)
