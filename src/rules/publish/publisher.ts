@@ -76,7 +76,7 @@ export interface Publisher {
 /** Trials whose outcome says nothing of what was tried; they are asked again. */
 const RETRY_MS = 15_000
 /** At most so often is a bundle sealed anew since a Pod says that it has seen a higher sequence. */
-const RAISE_MS = 30_000
+const RAISE_MS = 10_000
 const NEVER = Number.POSITIVE_INFINITY
 
 export function createPublisher(options: PublisherOptions): Publisher {
@@ -167,15 +167,14 @@ export function createPublisher(options: PublisherOptions): Publisher {
     options.published()
   }
 
-  /** Whether what is published must get a new sequence though its content is right. */
-  const mustSeal = (target: Target, existing: Published): boolean => {
+  /** When what is published must get a new sequence though its content is right: ms since 1970, NEVER where it need not. */
+  const sealAt = (target: Target, existing: Published): number => {
     const seal = sealOf(states.of(target.namespace), existing)
-    if (seal === undefined || seal.trust !== signing()?.id) return true
-    if (mustSealAnew(existing, rollout())) return true
+    if (seal === undefined || seal.trust !== signing()?.id) return 0
+    if (mustSealAnew(existing, rollout())) return 0
     const key = `${target.namespace}/${target.policy} ${existing.release.sha256}`
     const higher = raised.get(key)
-    if (higher === undefined || higher.seen <= existing.sequence) return false
-    return now() - existing.at >= RAISE_MS
+    return higher === undefined || higher.seen <= existing.sequence ? NEVER : existing.at + RAISE_MS
   }
 
   interface Step {
@@ -236,17 +235,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const engine = bench.engine()
     const same = existing?.address === content.address
     if (existing !== undefined && same && (engine === undefined || existing.engines.includes(engine))) {
-      if (mustSeal(target, existing))
-        await publish(
-          target,
-          slot,
-          release,
-          made,
-          existing.engines,
-          slot === 'current' && mustSealAnew(existing, rollout()),
-        )
+      const due = sealAt(target, existing)
+      if (due <= now()) {
+        const back = slot === 'current' && mustSealAnew(existing, rollout())
+        await publish(target, slot, release, made, existing.engines, back)
+      }
       await outcome(target, slot, release, newest('published', 'Published', ''))
-      return done(nextExpiry)
+      return done(due > now() ? Math.min(nextExpiry, due) : nextExpiry)
     }
     if (engine === undefined) {
       await outcome(target, slot, release, newest('trying', 'NoBench', 'the bench is not there yet'))
