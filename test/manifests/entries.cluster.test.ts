@@ -3,6 +3,7 @@
  * operation against a real API server, with a webhook that only remembers who called. What is expected is said once
  * more here, in another form than the selectors of the manifests.
  */
+import { join } from 'node:path'
 import t from 'tap'
 import type { KubeObject } from '../../src/api/kube.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -149,6 +150,8 @@ const update = async (cluster: Cluster, path: string, change: (object: Changing)
 t.test('the webhook entries on a real API server', async (t) => {
   const cluster = await startCluster({ size: 'control-plane', name: 'entries' })
   t.teardown(() => cluster.stop())
+  await cluster.kubectlOk(['create', '-f', join(BASE, 'waf-policy.yaml')])
+  await cluster.kubectlOk(['wait', '--for=condition=Established', 'crd/wafpolicies.sekisho.dev', '--timeout=60s'])
   const recorder = await startRecorder()
   t.teardown(() => recorder.stop())
   for (const [name, labels] of NAMESPACES) await cluster.createNamespace(name, labels)
@@ -300,6 +303,79 @@ t.test('the webhook entries on a real API server', async (t) => {
         t.same(called(), [], `DELETE ${to}`)
       }
   })
+  await t.test('ConfigMaps meet an entry only where they hold rules, and only by what changes these', async (t) => {
+    const RULES = 'validating rules.sekisho.dev'
+    const labels = { 'sekisho.dev/rules': '' }
+    const data = { 'rules.conf': '# none' }
+    const map = (name: string, more: object = {}) => ({ metadata: { name, ...more }, data })
+    for (const [namespace, , kind] of NAMESPACES) {
+      const judged = kind === 'ours' ? [] : [RULES]
+      const at = `/api/v1/namespaces/${namespace}/configmaps`
+      for (const [name, own, before] of [
+        ['sekisho-rules', judged, {}],
+        ['team', judged, { labels }],
+        ['sekisho-rules-state-0', [], { labels: { 'app.kubernetes.io/name': 'sekisho-rules' } }],
+        ['settings', [], {}],
+      ] as const) {
+        const say = (what: string) => `${what} ${namespace}/${name}`
+        await must(cluster, 'POST', at, map(name, before))
+        t.same(called(), own, say('CREATE'))
+        await update(cluster, `${at}/${name}`, ({ metadata }) => {
+          metadata.annotations = { note: 'x' }
+        })
+        t.same(called(), [], say('UPDATE of an annotation of'))
+        await update(cluster, `${at}/${name}`, (object) => Object.assign(object, { data: { 'rules.conf': '# some' } }))
+        t.same(called(), own, say('UPDATE of the data of'))
+        await update(cluster, `${at}/${name}`, (object) => Object.assign(object, { binaryData: { 'b.conf': 'gICA' } }))
+        t.same(called(), own, say('UPDATE of the binary data of'))
+        await update(cluster, `${at}/${name}`, ({ metadata }) => {
+          metadata.labels = { other: 'x' }
+        })
+        t.same(called(), 'labels' in before && own.length > 0 ? own : [], say('UPDATE that takes the label off'))
+        await update(cluster, `${at}/${name}`, ({ metadata }) => {
+          metadata.labels = labels
+        })
+        t.same(called(), judged, say('UPDATE that puts the label on'))
+        await must(cluster, 'DELETE', `${at}/${name}`)
+        t.same(called(), [], say('DELETE'))
+      }
+    }
+  })
+
+  await t.test(
+    'WafPolicies meet their entries by what changes their spec, and the mutating one by their break-glass',
+    async (t) => {
+      const MUTATING = 'mutating policies.sekisho.dev'
+      const VALIDATING = 'validating policies.sekisho.dev'
+      const breakGlass = { until: '2030-01-01T00:00:00Z', reason: 'x' }
+      for (const [namespace, , kind] of NAMESPACES) {
+        const only = (...entries: string[]) => (kind === 'ours' ? [] : entries)
+        const at = `/apis/sekisho.dev/v1alpha1/namespaces/${namespace}/wafpolicies`
+        const head = { apiVersion: 'sekisho.dev/v1alpha1', kind: 'WafPolicy' }
+        const spec = async (value: object) =>
+          await update(cluster, `${at}/web`, (object) => Object.assign(object, { spec: value }))
+        await must(cluster, 'POST', at, { ...head, metadata: { name: 'web' }, spec: {} })
+        t.same(called(), only(VALIDATING), `CREATE in ${namespace}`)
+        await update(cluster, `${at}/web`, ({ metadata }) => {
+          metadata.labels = { note: 'x' }
+        })
+        t.same(called(), [], 'UPDATE of a label')
+        await update(cluster, `${at}/web`, (object) => Object.assign(object, { status: { mode: 'block' } }), '/status')
+        t.same(called(), [], 'UPDATE of the status')
+        await spec({ breakGlass })
+        t.same(called(), only(MUTATING, VALIDATING), 'UPDATE that opens')
+        await spec({ breakGlass, mode: 'block' })
+        t.same(called(), only(MUTATING, VALIDATING), 'UPDATE beside an open one')
+        await spec({ mode: 'block' })
+        t.same(called(), only(VALIDATING), 'UPDATE that closes')
+        await must(cluster, 'DELETE', `${at}/web`)
+        t.same(called(), [], 'DELETE')
+        await must(cluster, 'POST', at, { ...head, metadata: { name: 'open' }, spec: { breakGlass } })
+        t.same(called(), only(MUTATING, VALIDATING), 'CREATE that opens')
+      }
+    },
+  )
+
   await t.test('our namespaces and those of Kubernetes are never judged', async (t) => {
     for (const name of ['kube-system', 'sekisho-system', 'sekisho-node']) {
       await update(cluster, `/api/v1/namespaces/${name}`, ({ metadata }) => {
