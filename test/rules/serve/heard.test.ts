@@ -77,10 +77,13 @@ t.test('createHeard() merges the newer words by Pod, of Pods that are there', as
 t.test('createHeard() does not let a clock ahead of ours hold a Pod’s older words', async (t) => {
   const { heard, clock } = start()
   heard.merge([from(WEB, 9_000_000, { requests: 1 })], 5)
-  clock.now += 1
-  heard.record(web, said({ requests: 2 }), 5)
-  heard.merge([from(WEB, 1_000_000, { requests: 1 })], 5)
+  t.equal(heard.of(WEB.uid)?.at, 1_000_000)
+  clock.now += 1000
+  heard.merge([from(WEB, 1_000_500, { requests: 2 })], 5)
   t.equal(heard.of(WEB.uid)?.requests, 2)
+  clock.now += 60_000
+  heard.sweep()
+  t.equal(heard.size, 0, 'nor keep it for ever')
 })
 
 t.test('createHeard() tells the other replica what was said to us since, once, in pages', async (t) => {

@@ -1,8 +1,10 @@
 /** followPeers: two replicas that serve, and what each knows of the other's Pods. Over real TLS, with real tokens. */
+import https from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { PeerSettings } from '../../../src/rules/serve/peers.ts'
-import { makeCa } from '../../admission/support.ts'
+import { makeCa, makeLeaf } from '../../admission/support.ts'
 import {
   BANK,
   CURRENT,
@@ -101,6 +103,78 @@ t.test('followPeers() goes on when the other replica comes back as another insta
   await get(again, CURRENT, { token: bank, headers: reportOf({ ...REPORT, requests: 7 }) })
   await until('heard again', () => requestsOf(one, BANK.uid) === 7)
 })
+
+/** A replica played by hand: what it is asked, and what it answers to that. */
+const played = async (t: { teardown(fn: () => void): void }, answer: (url: URL) => string) => {
+  const ca = await makeCa()
+  const leaf = await makeLeaf(ca)
+  const asked: URL[] = []
+  const server = https.createServer({ cert: leaf.certPem, key: leaf.keyPem }, (request, response) => {
+    const url = new URL(request.url!, 'https://localhost')
+    asked.push(url)
+    response.end(answer(url))
+  })
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  const peers: PeerSettings = {
+    addresses: () => [`127.0.0.1:${port}`],
+    token: () => self,
+    ca: () => ca.certPem,
+    serverName: 'localhost',
+    everyMs: 20,
+  }
+  return { asked, peers }
+}
+const wordsOf = (pod: typeof WEB, requests: number) => {
+  const { status, ...rest } = REPORT
+  const { crs, nginx, time, ...kept } = status
+  return { ...rest, ...kept, ...pod, at: Date.now(), requests }
+}
+
+t.test('followPeers() reads all pages, and then asks for what came since', async (t) => {
+  const { asked, peers } = await played(t, ({ searchParams }) => {
+    const since = searchParams.get('since')
+    const page = { instance: 'other', cursor: since === null ? 'one' : 'two', more: since === null }
+    return JSON.stringify({
+      ...page,
+      heard: since === null ? [wordsOf(WEB, 1)] : since === 'one' ? [wordsOf(BANK, 2)] : [],
+    })
+  })
+  const { server } = await startUpdateServer(t, { shelf: shelfOf(WEB, BANK), keys, peers })
+  await until('both pages are read', () => server.heard.all().length === 2)
+  await until('it asks again', () => asked.length > 3)
+  t.same(
+    asked.slice(0, 4).map(({ searchParams }) => searchParams.get('since')),
+    [null, 'one', 'two', 'two'],
+  )
+})
+
+const nonsense: [what: string, text: string][] = [
+  ['no JSON', 'hello'],
+  ['another form', '{"heard":[]}'],
+  [
+    'words of another type',
+    JSON.stringify({ instance: 'x', cursor: 'y', more: false, heard: [{ ...wordsOf(WEB, 1), rules: 'many' }] }),
+  ],
+  [
+    'a state that is none',
+    JSON.stringify({ instance: 'x', cursor: 'y', more: false, heard: [{ ...wordsOf(WEB, 1), state: 'fine' }] }),
+  ],
+  ['more than 8 MiB', ' '.repeat(9 * 1024 * 1024)],
+]
+for (const [what, text] of nonsense)
+  t.test(`followPeers() takes nothing from a replica that answers ${what}`, async (t) => {
+    const { asked, peers } = await played(t, () => text)
+    const running = await startUpdateServer(t, { shelf: shelfOf(WEB), keys, peers })
+    await until('it asks again and again', () => asked.length > 2)
+    t.same(running.server.heard.all(), [])
+    t.equal(running.server.replicas, 1)
+    t.equal((await get(running, CURRENT, { token: web })).status, 200)
+  })
 
 const strangers: [who: string, token: () => Promise<string> | string | undefined, status: number][] = [
   ['nobody', () => undefined, 401],

@@ -338,6 +338,21 @@ t.test('createUpdateServer() gives one address no more connections than it may h
   await once(more, 'error')
   t.equal((await get(running, CURRENT, { token: web })).status, 200, 'another address is answered')
   t.match(await running.registry.metrics(), /sekisho_rules_connections_refused_total 1/)
+  for (const socket of held) socket.destroy()
+  const again = async () => {
+    const socket = connect(neighbour(running))
+    const how = await new Promise<string>((resolve) => {
+      socket.on('secureConnect', () => resolve('taken')).on('error', ({ message }) => resolve(message))
+    })
+    socket.destroy()
+    return how
+  }
+  let how = ''
+  for (let i = 0; i < 100 && how !== 'taken'; i++) {
+    await sleep(20)
+    how = await again()
+  }
+  t.equal(how, 'taken', 'what was ended counts no more')
 })
 
 t.test('createUpdateServer() speaks HTTP/1.1 over TLS 1.2 or newer, and resumes sessions', async (t) => {
