@@ -43,6 +43,11 @@ export const ADMISSION_METRICS = {
     labels: [],
     help: 'TLS handshakes that failed, mostly of clients that do not trust the certificate.',
   },
+  sekisho_admission_rules_keys: {
+    type: 'gauge',
+    labels: [],
+    help: 'Signing keys that new Pods are told of sekisho rules; 0: none are known, and new Pods keep to their baseline.',
+  },
   sekisho_build_info: { type: 'gauge', labels: ['version'], help: 'Always 1; the label says which version runs.' },
 } as const satisfies Record<
   string,
@@ -64,6 +69,7 @@ export interface AdmissionMetrics {
   certificateLoaded(notAfter: number): void
   certificateRefused(): void
   handshakeFailed(): void
+  rulesKeys(count: number): void
   /** The exposition format, and its content type. */
   text(): Promise<string>
   readonly contentType: string
@@ -89,6 +95,8 @@ export const createMetrics = (version: string, reasons: ReadonlySet<string>): Ad
   const notAfter = gauge('sekisho_tls_certificate_not_after_timestamp_seconds')
   const reloads = counter('sekisho_tls_certificate_reloads_total')
   const handshakes = counter('sekisho_tls_handshake_errors_total')
+  const rulesKeys = gauge('sekisho_admission_rules_keys')
+  rulesKeys.set(0)
   gauge('sekisho_build_info').set({ version }, 1)
   // A rate needs a first value: counters whose labels are known start at 0.
   for (const code of Object.keys(ADMISSION_ERRORS)) errors.inc({ code }, 0)
@@ -123,6 +131,7 @@ export const createMetrics = (version: string, reasons: ReadonlySet<string>): Ad
     },
     certificateRefused: () => reloads.inc({ result: 'refused' }),
     handshakeFailed: () => handshakes.inc(),
+    rulesKeys: (count) => rulesKeys.set(count),
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }

@@ -52,6 +52,8 @@ export const TOKEN_AUDIENCE = 'sekisho-rules'
 /** The Service and port of `sekisho rules`. */
 export const RULES_SERVICE = 'sekisho-rules'
 export const RULES_PORT = 8444
+/** In our namespace: the CA of that Service and the keys that sign bundles, as the certificate job tells them. */
+export const RULES_PUBLIC_CONFIGMAP = 'sekisho-rules-public'
 /** The uid and gid of every process in our images. */
 export const RUN_AS = 65532
 

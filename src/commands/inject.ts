@@ -5,9 +5,11 @@
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { InvalidArgumentError } from 'commander'
+import { readRulesTrust } from '../admission/rules-trust.ts'
 import { ConfigError } from '../config/errors.ts'
 import { loadConfig } from '../config/load.ts'
 import { type InjectSettings, webhookConfig } from '../config/webhook.ts'
+import type { RulesTrust } from '../inject/input.ts'
 import { type OfflineVerdict, offlineJudge } from '../inject/offline.ts'
 import { VERSION } from '../version.ts'
 import { EXIT, Exit, examples, type Io, type Register } from './command.ts'
@@ -18,6 +20,7 @@ interface Options {
   readonly file: string
   readonly config?: string
   readonly wafImage?: string
+  readonly rulesDirectory?: string
   readonly namespace: string
   readonly namespaceLabel: Readonly<Record<string, string>>
   readonly output: string
@@ -47,6 +50,15 @@ const read = async (path: string, io: Io): Promise<EditableYaml> => {
     return parseEditableYaml(path === '-' ? await text(io.stdin) : await readFile(path, 'utf8'))
   } catch (error) {
     throw new Exit(EXIT.usage, `Cannot read ${name}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+const trustOf = ({ rulesDirectory }: Options): RulesTrust | undefined => {
+  if (rulesDirectory === undefined) return undefined
+  try {
+    return readRulesTrust(rulesDirectory)
+  } catch (error) {
+    throw new Exit(EXIT.usage, (error as Error).message, { cause: error })
   }
 }
 
@@ -81,6 +93,7 @@ const run = async (options: Options, io: Io): Promise<void> => {
     objects: yaml.objects.map(({ object }) => object),
     settings,
     version: VERSION,
+    rulesTrust: trustOf(options),
     defaultNamespace: options.namespace,
     namespaceLabels: options.namespaceLabel,
   })
@@ -106,6 +119,10 @@ export const register: Register = (program, io) => {
       'the webhook’s configuration (kubectl -n sekisho-system get configmap); a fresh installation’s if left out',
     )
     .option('--waf-image <image>', 'inject.image where the file leaves it out, as for `sekisho webhook`')
+    .option(
+      '--rules-directory <path>',
+      'ca.crt and keys of `sekisho rules` (ConfigMap sekisho-rules-public); without it Pods come out without updates',
+    )
     .option('-n, --namespace <name>', 'namespace of objects that name none', 'default')
     .option('--namespace-label <key=value>', 'label the namespaces are taken to have; may be repeated', label, {})
     .option('-o, --output <format>', 'yaml or json', format, 'yaml')

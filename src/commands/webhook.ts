@@ -6,10 +6,12 @@
 import { InvalidArgumentError } from 'commander'
 import type { WebhookEntry } from '../admission/ca-bundle.ts'
 import { drainWhenAsked } from '../admission/drain.ts'
-import { createMetrics } from '../admission/metrics.ts'
+import { type AdmissionMetrics, createMetrics } from '../admission/metrics.ts'
 import { createReviewers } from '../admission/reviewers/index.ts'
+import { parseRulesTrust, type RulesTrustFiles, watchRulesTrust } from '../admission/rules-trust.ts'
 import { createServer } from '../admission/server.ts'
 import { type Configuration, watchTrust } from '../admission/trust.ts'
+import { RULES_PUBLIC_CONFIGMAP, SYSTEM_NAMESPACE } from '../api/names.ts'
 import { findAccess } from '../cluster/access.ts'
 import { type ApiClient, ApiError, createApiClient } from '../cluster/api-client.ts'
 import { startClusterCache } from '../cluster/cache.ts'
@@ -71,6 +73,31 @@ const readConfigurations = (client: ApiClient) => (signal: AbortSignal) =>
     }),
   )
 
+/** What new Pods are told of `sekisho rules`; its changes go to the log and the metrics. Undefined where Pods are to ask nobody. */
+const watchTold = (
+  { updates }: WebhookConfig['inject'],
+  client: ApiClient,
+  metrics: AdmissionMetrics,
+  log: Logger,
+): RulesTrustFiles | undefined => {
+  if (updates.url === '') return undefined
+  const path = `/api/v1/namespaces/${SYSTEM_NAMESPACE}/configmaps/${RULES_PUBLIC_CONFIGMAP}`
+  return watchRulesTrust({
+    directory: updates.directory,
+    now: Date.now,
+    onLoaded: ({ keys }) => {
+      metrics.rulesKeys(keys.length)
+      log.info({ 'sekisho.rules_keys': keys }, 'what new Pods are told of sekisho rules was loaded')
+    },
+    onRefused: (problem) =>
+      log.warn({ 'sekisho.problem': problem }, 'new Pods go on being told of sekisho rules what they were, or nothing'),
+    live: async (signal) => {
+      const { data = {} } = await client.request<{ data?: Record<string, string> }>('GET', path, { signal })
+      return parseRulesTrust(data['ca.crt'] ?? '', data['keys'] ?? '')
+    },
+  })
+}
+
 /** Resolves with the name of the first signal, and with that of the second. */
 const signals = () => {
   const asked = Promise.withResolvers<string>()
@@ -99,14 +126,16 @@ const run = async (options: Options, io: Io): Promise<void> => {
   const access = await findAccess({ env: io.env, ...(kubeconfig && { kubeconfig }), ...(context && { context }) })
   const client = createApiClient(access, `sekisho-webhook/${VERSION}`)
   const cache = startClusterCache({ client, settings: config.guard, signal: stopping.signal, log })
+  const metrics = createMetrics(VERSION, KNOWN_REASONS)
+  const told = watchTold(config.inject, client, metrics, log)
   const server = createServer({
     ...config,
     reviewers: createReviewers({
-      inject: { reader: cache.reader, settings: config.inject, version: VERSION },
+      inject: { reader: cache.reader, settings: config.inject, version: VERSION, ...(told && { rulesTrust: told }) },
       guard: { reader: cache.reader, settings: config.guard, now: Date.now },
       policy: { reader: cache.reader, settings: policySettingsOf(config), now: Date.now },
     }),
-    metrics: createMetrics(VERSION, KNOWN_REASONS),
+    metrics,
     log,
     checks: {
       caches: () => cache.doubts().join('; ') || undefined,
@@ -121,6 +150,7 @@ const run = async (options: Options, io: Io): Promise<void> => {
   log.info({ 'server.port': ports.port, 'sekisho.health_port': ports.healthPort }, 'listening')
   const how = await drainWhenAsked({ server, drainMs: config.drainMs, log, asked, insisted })
   stopping.abort()
+  told?.close()
   client.close()
   if (how === 'cut off') log.flush(() => process.exit(EXIT.failed))
   // Whatever else might hold the process: what it had to answer is answered.

@@ -26,14 +26,14 @@ function wantedBy(
   plan: Exclude<Plan, { kind: 'refuse' }>,
   input: InjectInput,
 ): Omit<Wanted, 'nodeSelector'> {
-  const { settings, version } = input
+  const { settings, version, rulesTrust } = input
   const nothing = { captures: [], imagePullSecrets: [] }
   if (plan.kind === 'bare') return nothing
   if (plan.kind === 'skip') return { ...nothing, status: skippedStatus(plan.note, version) }
   const { captures } = plan.captures
   return {
     captures,
-    sidecars: sidecarsOf(plan.mode, captures, pod.metadata?.annotations ?? {}, settings),
+    sidecars: sidecarsOf(plan.mode, captures, pod.metadata?.annotations ?? {}, settings, rulesTrust),
     status: injectedStatus(plan, settings, version),
     imagePullSecrets: settings.imagePullSecrets,
   }

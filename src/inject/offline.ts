@@ -8,6 +8,7 @@ import type { NamespaceView } from '../api/views.ts'
 import type { InjectSettings } from '../config/webhook.ts'
 import { judgePodHostAccess } from '../guard/pod-host-access.ts'
 import { inject } from './inject.ts'
+import type { RulesTrust } from './input.ts'
 import { podSubject, workloadSubject } from './subject.ts'
 import { networkPolicyView, serviceView } from './views.ts'
 import { TEMPLATES, templateOf } from './workload.ts'
@@ -16,6 +17,8 @@ export interface OfflineInput {
   readonly objects: readonly KubeObject[]
   readonly settings: InjectSettings
   readonly version: string
+  /** What Pods would be told of `sekisho rules`. */
+  readonly rulesTrust?: RulesTrust | undefined
   /** For objects that name none. */
   readonly defaultNamespace: string
   /** Labels every namespace is taken to have, over those in the files. */
@@ -36,7 +39,7 @@ const isNamespaced = ({ kind, apiVersion }: KubeObject, wanted: string, group: s
 
 /** Prepares the judge of these objects; it answers undefined for what is neither a Pod nor a workload. */
 export function offlineJudge(input: OfflineInput): (object: KubeObject) => OfflineVerdict | undefined {
-  const { objects, settings, version, defaultNamespace, namespaceLabels } = input
+  const { objects, settings, version, rulesTrust, defaultNamespace, namespaceLabels } = input
   const namespaceOf = (object: KubeObject): string => object.metadata?.namespace || defaultNamespace
   const known = new Map(objects.filter(({ kind }) => kind === 'Namespace').map((it) => [it.metadata?.name, it]))
   const viewOf = (name: string): NamespaceView => ({
@@ -70,6 +73,7 @@ export function offlineJudge(input: OfflineInput): (object: KubeObject) => Offli
             namespace,
             settings,
             version,
+            rulesTrust,
             subject,
             services: services.filter((it) => it.namespace === name),
             networkPolicies: policies.filter((it) => it.namespace === name),

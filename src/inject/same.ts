@@ -25,7 +25,8 @@ const KNOWN = new Set(
   terminationMessagePolicy timeoutSeconds tty type user value valueFrom volumeDevices volumeMounts windowsOptions workingDir
   awsElasticBlockStore azureDisk azureFile cephfs cinder csi downwardAPI ephemeral fc flexVolume flocker gcePersistentDisk gitRepo
   glusterfs hostPath image iscsi nfs persistentVolumeClaim photonPersistentDisk portworxVolume projected quobyte rbd scaleIO secret
-  storageos vsphereVolume`.split(/\s+/),
+  storageos vsphereVolume audience clusterTrustBundle expirationSeconds labelSelector podCertificate serviceAccountToken signerName
+  sources`.split(/\s+/),
 )
 
 type Fields = Readonly<Record<string, unknown>>

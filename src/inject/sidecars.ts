@@ -2,9 +2,19 @@
  * The containers and volumes a protected Pod carries. Everything the API server would fill in is written out, so that what the
  * validating call sees can be compared field by field. No clock, no random value: the same Pod gives the same bytes.
  */
-import { ANNOTATION, CONTAINER, CUSTOM_RULES_CONFIGMAP, RUN_AS, VOLUME, WAF_HEALTH_PORT } from '../api/names.ts'
+import {
+  ANNOTATION,
+  CONTAINER,
+  CUSTOM_RULES_CONFIGMAP,
+  RUN_AS,
+  TOKEN_AUDIENCE,
+  TOKEN_DIRECTORY,
+  VOLUME,
+  WAF_HEALTH_PORT,
+} from '../api/names.ts'
 import type { InjectSettings } from '../config/webhook.ts'
 import type { Capture } from './captures.ts'
+import type { RulesTrust } from './input.ts'
 import type { Mode } from './mode.ts'
 import { quantityOf } from './quantity.ts'
 
@@ -60,7 +70,20 @@ const resourcesOf = ({ requests, limits }: InjectSettings['resources']['waf']) =
 const run = { name: VOLUME.run, mountPath: '/run/sekisho' }
 const noToken = { name: VOLUME.noToken, mountPath: TOKEN_PATH, readOnly: true }
 
-const rules = (mode: Mode, settings: InjectSettings): Json => ({
+/** An hour: the kubelet renews it when four fifths are over. */
+const TOKEN_SECONDS = 3600
+const token = { name: VOLUME.token, mountPath: TOKEN_DIRECTORY, readOnly: true }
+
+/** Where and how the rule-updater asks `sekisho rules`. */
+const askEnv = ({ updates, image }: InjectSettings, { ca, keys }: RulesTrust) => [
+  value('SEKISHO_RULES_URL', updates.url),
+  ...(updates.connectTo === '' ? [] : [value('SEKISHO_RULES_CONNECT_TO', updates.connectTo)]),
+  value('SEKISHO_RULES_CA', ca),
+  value('SEKISHO_RULES_KEYS', keys.join(' ')),
+  value('SEKISHO_IMAGE', image),
+]
+
+const rules = (mode: Mode, settings: InjectSettings, trust: RulesTrust | undefined): Json => ({
   name: CONTAINER.rules,
   ...common(settings),
   command: ['/usr/local/bin/sekisho-rules'],
@@ -68,6 +91,7 @@ const rules = (mode: Mode, settings: InjectSettings): Json => ({
     value('SEKISHO_MODE', mode),
     fromPod('SEKISHO_POD_NAME', 'metadata.name'),
     fromPod('SEKISHO_POD_NAMESPACE', 'metadata.namespace'),
+    ...(trust === undefined ? [] : askEnv(settings, trust)),
   ],
   resources: resourcesOf(settings.resources.rules),
   // Passes once the first bundle is placed or 20 s are over; six times that, for a machine under load.
@@ -75,10 +99,22 @@ const rules = (mode: Mode, settings: InjectSettings): Json => ({
     { exec: { command: ['/usr/local/bin/sekisho-rules', 'started'] } },
     { periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 120 },
   ),
-  volumeMounts: [run, { name: VOLUME.custom, mountPath: '/etc/sekisho/custom', readOnly: true }, noToken],
+  volumeMounts: [
+    run,
+    { name: VOLUME.custom, mountPath: '/etc/sekisho/custom', readOnly: true },
+    noToken,
+    ...(trust === undefined ? [] : [token]),
+  ],
 })
 
-const waf = (mode: Mode, captures: readonly Capture[], loopback: boolean, settings: InjectSettings): Json => ({
+interface WafParts {
+  readonly mode: Mode
+  readonly captures: readonly Capture[]
+  readonly loopback: boolean
+  readonly settings: InjectSettings
+  readonly trust: RulesTrust | undefined
+}
+const waf = ({ mode, captures, loopback, settings, trust }: WafParts): Json => ({
   name: CONTAINER.waf,
   ...common(settings),
   command: ['/usr/local/bin/sekisho-waf'],
@@ -95,6 +131,7 @@ const waf = (mode: Mode, captures: readonly Capture[], loopback: boolean, settin
     value('SEKISHO_BODY_LIMIT_BYTES', settings.bodyLimitBytes),
     value('SEKISHO_TRUSTED_PROXIES', settings.trustedProxies.join(',')),
     value('SEKISHO_TMP_BYTES', Math.floor(quantityOf(settings.tmpSize) ?? 0)),
+    ...(trust === undefined ? [] : [value('SEKISHO_RULES_KEYS', trust.keys.join(' '))]),
   ].map(withoutEmpty),
   ports: [
     ...captures.map(({ name, listener }) => ({ name, containerPort: listener, protocol: 'TCP' })),
@@ -113,22 +150,34 @@ function withoutEmpty(variable: { name: string; value?: string }): Record<string
   return variable.value === '' ? { name: variable.name } : variable
 }
 
-/** Renders them. `upstream` is the annotation `sekisho.dev/waf-upstream`, already checked. */
+/** Good for `sekisho rules` alone, bound to the Pod, and there whatever `automountServiceAccountToken` says. */
+const tokenVolume = {
+  name: VOLUME.token,
+  projected: {
+    defaultMode: 0o644,
+    sources: [{ serviceAccountToken: { audience: TOKEN_AUDIENCE, expirationSeconds: TOKEN_SECONDS, path: 'token' } }],
+  },
+}
+
+/** Renders them. The annotation `sekisho.dev/waf-upstream` is already checked. */
 export function sidecarsOf(
   mode: Mode,
   captures: readonly Capture[],
   annotations: Readonly<Record<string, string>>,
   settings: InjectSettings,
+  known: RulesTrust | undefined,
 ): Sidecars {
+  const trust = settings.updates.url === '' ? undefined : known
   const loopback = annotations[ANNOTATION.wafUpstream] === 'loopback'
   return {
-    containers: [rules(mode, settings), waf(mode, captures, loopback, settings)],
+    containers: [rules(mode, settings, trust), waf({ mode, captures, loopback, settings, trust })],
     volumes: [
       { name: VOLUME.run, emptyDir: { sizeLimit: settings.runSize } },
       { name: VOLUME.tmp, emptyDir: { medium: 'Memory', sizeLimit: settings.tmpSize } },
       { name: VOLUME.custom, configMap: { name: CUSTOM_RULES_CONFIGMAP, defaultMode: 0o644, optional: true } },
       // Mounted read-only: nothing is ever written to it.
       { name: VOLUME.noToken, emptyDir: { sizeLimit: '1Mi' } },
+      ...(trust === undefined ? [] : [tokenVolume]),
     ],
   }
 }

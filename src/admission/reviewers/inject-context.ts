@@ -6,10 +6,13 @@ import type { NamespaceView } from '../../api/views.ts'
 import type { InjectSettings } from '../../config/webhook.ts'
 import type { InjectReader } from '../../inject/reader.ts'
 import type { Review } from '../review.ts'
+import type { RulesTrustSource } from '../rules-trust.ts'
 
 export interface InjectContext {
   readonly reader: InjectReader
   readonly settings: InjectSettings
+  /** Asked once for each request, so that one request sees one state of it. Absent: Pods are told nothing of `sekisho rules`. */
+  readonly rulesTrust?: RulesTrustSource
   /** Of Sekisho. */
   readonly version: string
 }

@@ -18,7 +18,7 @@ export const podMutateReviewer =
   (context: InjectContext, judgeHostAccess: JudgeHostAccess): Reviewer =>
   async (review, signal) => {
     const pod = objectOf(review) as Pod
-    const { reader, settings, version } = context
+    const { reader, settings, version, rulesTrust } = context
     const namespace = await namespaceOf(review, pod, reader, signal)
     const user = review.userInfo
     const access = isMirror(pod, user) ? undefined : judgeHostAccess({ pod, namespace })
@@ -28,6 +28,7 @@ export const podMutateReviewer =
       namespace,
       settings,
       version,
+      rulesTrust: rulesTrust?.snapshot().current,
       user,
       services: reader.services(namespace.name),
       networkPolicies: reader.networkPolicies(namespace.name),

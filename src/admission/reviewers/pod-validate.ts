@@ -11,7 +11,7 @@ import type { JudgeHostAccess } from './pod-mutate.ts'
 
 /** Makes the reviewer of Pods as they would be stored. */
 export const podValidateReviewer =
-  ({ reader, settings, version }: InjectContext, judgeHostAccess: JudgeHostAccess): Reviewer =>
+  ({ reader, settings, version, rulesTrust }: InjectContext, judgeHostAccess: JudgeHostAccess): Reviewer =>
   async (review, signal) => {
     const pod = objectOf(review) as Pod
     const old = review.oldObject as Pod | null
@@ -23,7 +23,13 @@ export const podValidateReviewer =
       networkPolicies: reader.networkPolicies(namespace.name),
     }
     if (old !== null && review.operation === 'UPDATE') return judgePodUpdate({ pod, old, namespace, ...network })
-    const verdict = verifyPod({ pod, namespace, settings, version, user: review.userInfo, ...network })
+    const trust = rulesTrust?.snapshot()
+    const input = { pod, namespace, settings, version, rulesTrust: trust?.current, user: review.userInfo, ...network }
+    let verdict = verifyPod(input, trust?.recent)
+    if (verdict.reason === 'SidecarsDiffer' && rulesTrust?.live) {
+      const live = await rulesTrust.live(signal).catch(() => undefined)
+      if (live !== undefined) verdict = verifyPod(input, [live])
+    }
     if (verdict.verdict === 'deny' || verdict.reason === 'MirrorPod') return verdict
     // Asked once more: another webhook may have added a toleration after us.
     const access = judgeHostAccess({ pod, namespace })

@@ -7,7 +7,7 @@ import type { JudgeHostAccess } from './pod-mutate.ts'
 
 /** Makes the reviewer of workloads. */
 export const workloadReviewer =
-  ({ reader, settings, version }: InjectContext, judgeHostAccess: JudgeHostAccess): Reviewer =>
+  ({ reader, settings, version, rulesTrust }: InjectContext, judgeHostAccess: JudgeHostAccess): Reviewer =>
   async (review, signal) => {
     const object = objectOf(review)
     const kind = review.kind.kind
@@ -27,6 +27,7 @@ export const workloadReviewer =
       namespace,
       settings,
       version,
+      rulesTrust: rulesTrust?.snapshot().current,
       user: review.userInfo,
       services: reader.services(namespace.name),
       networkPolicies: reader.networkPolicies(namespace.name),
