@@ -1,5 +1,6 @@
 /** The job against a real API server: real conflicts, real drift, real refusals, runs that are killed, and what a person reads. */
 import { spawn } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,15 +13,21 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { run } from '../cluster/run.ts'
 import { startCluster } from '../cluster/start.ts'
 import { kubeconfigOf } from '../manifests/account.ts'
-import { BASE } from '../manifests/render.ts'
+import { BASE, configurationsOf, objectsOf, render } from '../manifests/render.ts'
 
 const CLI = join(import.meta.dirname, '../../src/cli.ts')
+const [MUTATING = 0, VALIDATING = 0] = configurationsOf(objectsOf(await render(BASE))).map(
+  ({ webhooks }) => webhooks.length,
+)
 const quick = { publishWaitSeconds: 1, configurationsWaitSeconds: 2 }
 
 interface Seen {
   readonly ca: Record<string, string>
   readonly leaf: Record<string, string>
   readonly bundles: readonly string[]
+  readonly rules: Record<string, string>
+  readonly signing: Record<string, string>
+  readonly told: Record<string, string>
 }
 const decoded = (data: Record<string, string> = {}) =>
   Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]))
@@ -34,6 +41,12 @@ const see = async (cluster: Cluster): Promise<Seen> => {
   return {
     ca: await secret('sekisho-ca'),
     leaf: await secret('sekisho-webhook-tls'),
+    rules: await secret('sekisho-rules-tls'),
+    signing: await secret('sekisho-rules-signing'),
+    told:
+      JSON.parse(
+        await cluster.kubectlOk(['-n', 'sekisho-system', 'get', 'configmap', 'sekisho-rules-public', '-o', 'json']),
+      ).data ?? {},
     bundles: bundles.map((each) => Buffer.from(each, 'base64').toString()),
   }
 }
@@ -70,31 +83,38 @@ t.test('`sekisho certs ensure --dry-run` tells the steps and writes nothing', as
   t.equal(code, 0)
   t.equal(
     stdout,
-    `4 steps would be taken:
+    `7 steps would be taken:
   make-ca: Missing, there is no certificate yet
+  make-signing-keys: KeyMissing, there is no current key yet
+  issue-leaf: Missing, sekisho rules: there is no certificate yet
+  tell-rules: RulesTrustDiffers, ca.crt and keys in the ConfigMap
   issue-leaf: Missing, there is no certificate yet
-  publish: BundleDiffers, 3 of 3 entries, first pods.protected.sekisho.dev
-  publish: BundleDiffers, 12 of 12 entries, first pods.protected.sekisho.dev
+  publish: BundleDiffers, ${MUTATING} of ${MUTATING} entries, first pods.protected.sekisho.dev
+  publish: BundleDiffers, ${VALIDATING} of ${VALIDATING} entries, first pods.protected.sekisho.dev
 `,
   )
-  const { ca, leaf, bundles } = await see(cluster)
-  t.same([ca, leaf, new Set(bundles)], [{}, {}, new Set([''])])
+  const { ca, leaf, bundles, rules, signing, told } = await see(cluster)
+  t.same([ca, leaf, new Set(bundles), rules, signing, told], [{}, {}, new Set(['']), {}, {}, {}])
 })
 
 t.test('`sekisho certs ensure` installs, tells its progress, and has nothing to do the second time', async (t) => {
   const { code, stdout, stderr } = await ensure()
   t.equal(code, 0, stderr)
-  t.match(stdout, /^Done in 4 steps: certificates are fresh and every entry trusts them\. The next change is due /)
+  t.match(stdout, /^Done in 7 steps: certificates are fresh and every entry trusts them\. The next change is due /)
   t.same(
     stderr
       .trim()
       .split('\n')
       .map((line) => line.split(':')[0]),
-    ['make-ca', 'issue-leaf', 'publish', 'publish', 'AllRight'],
+    ['make-ca', 'make-signing-keys', 'issue-leaf', 'tell-rules', 'issue-leaf', 'publish', 'publish', 'AllRight'],
   )
   const seen = await see(cluster)
   t.ok(trusted(seen))
-  t.equal(seen.bundles.length, 15)
+  t.equal(seen.bundles.length, MUTATING + VALIDATING)
+  t.match(new X509Certificate(seen.rules['tls.crt']!).checkHost('sekisho-rules.sekisho-system.svc'), /sekisho-rules/)
+  t.ok(issuerOf(readBundle(seen.rules['tls.crt']!)[0]!, readBundle(seen.told['ca.crt']!)), 'Pods are told its CA')
+  t.match(seen.told['keys'], /^([A-Za-z0-9+/]{43}=\n){2}$/)
+  t.match(Object.keys(seen.signing).sort(), ['current.key', 'next.key', 'next.pub', 'since'])
   const again = await ensure('--output', 'json')
   const said = JSON.parse(again.stdout)
   t.match(said, { dryRun: false, steps: [], previous: [], ca: { subject: /^CN=Sekisho webhook CA / } })
@@ -123,7 +143,7 @@ t.test('`sekisho certs ensure` repairs caBundles that another tool reset', async
   ])
   t.notOk(trusted(await see(cluster)))
   const { stderr } = await ensure()
-  t.match(stderr, 'publish: BundleDiffers, 1 of 12 entries, first pods.waf-namespace.sekisho.dev')
+  t.match(stderr, `publish: BundleDiffers, 1 of ${VALIDATING} entries, first pods.waf-namespace.sekisho.dev`)
   t.same(await see(cluster), before)
 })
 
@@ -229,7 +249,7 @@ t.test('what a person reads when it cannot be done', async (t) => {
   t.equal(as.code, 3)
   t.match(
     as.stderr,
-    'error: NotPermitted: Cannot get Secret sekisho-webhook-tls (secrets "sekisho-webhook-tls" is forbidden: User "system:serviceaccount:sekisho-system:sekisho-webhook" cannot get resource "secrets" in API group "" in the namespace "sekisho-system"): the API server answers 403. Grant it: the role in manifests/base/certs-rbac.yaml has what the job uses.\n',
+    'error: NotPermitted: Cannot get Secret sekisho-rules-tls (secrets "sekisho-rules-tls" is forbidden: User "system:serviceaccount:sekisho-system:sekisho-webhook" cannot get resource "secrets" in API group "" in the namespace "sekisho-system"): the API server answers 403. Grant it: the role in manifests/base/certs-rbac.yaml has what the job uses.\n',
   )
 
   await cluster.kubectlOk(['delete', 'validatingwebhookconfiguration', 'sekisho'])

@@ -39,7 +39,12 @@ t.test('a rotation of the CA under load: no review fails, and it is done when th
 
   const store = await connect({ kubeconfig: cluster.kubeconfig, namespace: 'sekisho-system', userAgent: 'test' })
   t.teardown(() => store.close())
-  const config = certsConfig.parse({ extraNames: ['localhost'], publishWaitSeconds: 3, overlapHours: 1 })
+  const config = certsConfig.parse({
+    extraNames: ['localhost'],
+    publishWaitSeconds: 3,
+    overlapHours: 1,
+    rulesTrustHours: 1,
+  })
   const signal = new AbortController().signal
   const lines: string[] = []
   // Moved by the test, so that the day of overlap need not be waited for; it runs as the real one otherwise.
@@ -138,11 +143,17 @@ t.test('a rotation of the CA under load: no review fails, and it is done when th
   t.not((await pair()).certPem, before.certPem, 'the leaf was switched')
   await sleep(8000)
   ahead = 2 * HOUR
+  t.not((await job()).previous.length, 0, 'sekisho rules is switched, so the old CA stays an hour more')
+  ahead = 4 * HOUR
   const last = await job()
   t.same(last.previous, [], 'and the old CA dropped')
   t.same(
     lines.map((line) => line.split(':')[0]).filter((word) => !word?.startsWith('waiting')),
-    ['make-ca', 'publish', 'publish', 'issue-leaf', 'AllRight', 'drop-previous', 'publish', 'publish', 'AllRight'],
+    [
+      ...['make-ca', 'tell-rules', 'tell-rules', 'publish', 'publish', 'issue-leaf', 'AllRight'],
+      ...['issue-leaf', 'AllRight'],
+      ...['drop-previous', 'tell-rules', 'tell-rules', 'publish', 'publish', 'AllRight'],
+    ],
   )
   await sleep(2000)
   loading = false

@@ -3,7 +3,7 @@ import type { Pod } from '../../src/api/kube.ts'
 import type { NamespaceView, NetworkPolicyView, ServiceView } from '../../src/api/views.ts'
 import { type InjectSettings, injectSettings } from '../../src/config/webhook.ts'
 import { inject } from '../../src/inject/inject.ts'
-import type { InjectInput } from '../../src/inject/input.ts'
+import type { InjectInput, RulesTrust } from '../../src/inject/input.ts'
 import { applied } from '../../src/inject/patch.ts'
 
 export const VERSION = '0.0.0-test'
@@ -12,6 +12,13 @@ export const IMAGE = 'registry.example/sekisho-waf:1'
 export const settingsWith = (more: Record<string, unknown> = {}): InjectSettings =>
   injectSettings.parse({ capture: 'port', image: IMAGE, ...more })
 export const SETTINGS = settingsWith()
+
+const keyOf = (letter: string): string => `${letter.repeat(43)}=`
+/** What Pods are told of `sekisho rules`, by a name; decisions look at nothing else. */
+export const trustOf = (name: string): RulesTrust => ({
+  ca: `-----BEGIN CERTIFICATE-----\n${name}\n-----END CERTIFICATE-----\n`,
+  keys: [keyOf(name.slice(0, 1)), keyOf('Z')],
+})
 
 export const namespaceWith = (
   labels: Record<string, string> = {},

@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs'
 import type { Test } from 'tap'
 import { parse } from 'yaml'
 import { createReviewers } from '../../src/admission/reviewers/index.ts'
+import type { TrustSnapshot } from '../../src/admission/rules-trust.ts'
 import { policySettings } from '../../src/config/rules.ts'
 import { guardSettings, type InjectSettings } from '../../src/config/webhook.ts'
 import { startServer } from '../admission/support.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { StartOptions } from '../cluster/start.ts'
 import { cacheOf, lab, until } from '../cluster-cache/lab.ts'
-import { SETTINGS, VERSION } from './fixtures.ts'
+import { SETTINGS, trustOf, VERSION } from './fixtures.ts'
 
 type Webhook = { clientConfig: { service: { path: string } } }
 
@@ -39,6 +40,8 @@ export interface GateOptions {
   readonly start?: Partial<StartOptions>
   readonly settings?: InjectSettings
   readonly version?: string
+  /** What Pods are told of `sekisho rules`. */
+  readonly told?: () => TrustSnapshot
 }
 
 const NONSENSE = {
@@ -46,8 +49,13 @@ const NONSENSE = {
   spec: { containers: [{ name: 'x', image: 'x' }] },
 }
 
+const alwaysTold = (): TrustSnapshot => ({ current: trustOf('A'), recent: [] })
+
 /** Starts both; everything ends with the test. Resolves once the webhook is called and has seen the namespaces. */
-export async function gate(t: Test, { namespaces, start = {}, settings = SETTINGS, version = VERSION }: GateOptions) {
+export async function gate(
+  t: Test,
+  { namespaces, start = {}, settings = SETTINGS, version = VERSION, told = alwaysTold }: GateOptions,
+) {
   const { cluster, client } = await lab(t, start)
   const [first] = Object.keys(namespaces)
   for (const [name, { labels = {}, annotations = {} }] of Object.entries(namespaces)) {
@@ -60,7 +68,7 @@ export async function gate(t: Test, { namespaces, start = {}, settings = SETTING
   await cache.synced()
   const server = await startServer(t, {
     reviewers: createReviewers({
-      inject: { reader: cache.reader, settings, version },
+      inject: { reader: cache.reader, settings, version, rulesTrust: { snapshot: told } },
       guard: { reader: cache.reader, settings: guardSettings.parse({}), now: Date.now },
       policy: { reader: cache.reader, settings: policySettings.parse({}), now: Date.now },
     }),

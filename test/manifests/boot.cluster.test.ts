@@ -76,6 +76,7 @@ t.test('a cluster without our webhook', async (t) => {
     const objects = objectsOf(await render(BASE))
     for (const [kind, name] of [
       ['Deployment', 'sekisho-webhook'],
+      ['Deployment', 'sekisho-rules'],
       ['Job', 'sekisho-certs-install'],
       ['DaemonSet', 'sekisho-ids'],
     ] as const) {

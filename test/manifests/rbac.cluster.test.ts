@@ -89,8 +89,21 @@ const compare = async (t: Test, cluster: Cluster, account: string): Promise<void
 }
 
 /** A Pod without labels in a namespace without labels, as the API server sends it while our watch is a moment behind. */
-const askWithoutLabels = (port: number, caPem: string): Promise<number> => {
-  const metadata = { name: 'x', namespace: 'old' }
+const askWithoutLabels = (port: number, caPem: string): Promise<number> =>
+  askAbout({ spec: { containers: [{ name: 'app', image: 'x' }] } }, '/mutate', port, caPem)
+
+/** A Pod with a container that says it is ours and is not: before it is refused, what Pods are told is looked at live. */
+const askWithForgery = (port: number, caPem: string): Promise<number> => {
+  const ports = [{ name: 'http', containerPort: 80 }]
+  const spec = {
+    containers: [{ name: 'app', image: 'x', ports }],
+    initContainers: [{ name: 'sekisho-rules', image: 'x', restartPolicy: 'Always' }],
+  }
+  return askAbout({ spec, metadata: { labels: { 'sekisho.dev/waf': 'block' } } }, '/validate', port, caPem)
+}
+
+const askAbout = (pod: KubeObject, path: string, port: number, caPem: string): Promise<number> => {
+  const metadata = { name: 'x', namespace: 'old', ...pod.metadata }
   const request = {
     uid: '1',
     kind: { group: '', version: 'v1', kind: 'Pod' },
@@ -99,7 +112,7 @@ const askWithoutLabels = (port: number, caPem: string): Promise<number> => {
     namespace: 'old',
     operation: 'CREATE',
     userInfo: { username: 'somebody' },
-    object: { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers: [{ name: 'app', image: 'x' }] } },
+    object: { ...pod, apiVersion: 'v1', kind: 'Pod', metadata },
     oldObject: null,
     dryRun: true,
   }
@@ -107,7 +120,7 @@ const askWithoutLabels = (port: number, caPem: string): Promise<number> => {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json' }
     const options = { method: 'POST', ca: caPem, headers }
-    post(`https://localhost:${port}/mutate?timeout=5s`, options, (response) => {
+    post(`https://localhost:${port}${path}?timeout=5s`, options, (response) => {
       response.resume()
       resolve(response.statusCode ?? 0)
     })
@@ -179,5 +192,6 @@ t.test('the webhook calls what it is granted, and is granted nothing else', asyn
   await apply({ ...opened, metadata: { ...opened.metadata, annotations: uncovered } })
   // A review that no label explains: the watch must be behind, so the namespace is looked at live.
   t.equal(await askWithoutLabels(webhook.port, ca.certPem), 200)
+  t.equal(await askWithForgery(webhook.port, ca.certPem), 200)
   await compare(t, cluster, 'sekisho-webhook')
 })
