@@ -22,7 +22,11 @@ export interface RolloutStore {
   update(change: (state: RolloutState) => RolloutState | undefined): Promise<void>
 }
 
-export function createRolloutStore(kept: Pick<Kept, 'get' | 'write'>): RolloutStore {
+/** @param recover what to begin with where nothing readable was ever seen: by what was published, so that lost state is no first release */
+export function createRolloutStore(
+  kept: Pick<Kept, 'get' | 'write'>,
+  recover: () => RolloutState = () => EMPTY_ROLLOUT,
+): RolloutStore {
   let text: string | undefined
   let state = EMPTY_ROLLOUT
   let problem: string | undefined
@@ -54,7 +58,8 @@ export function createRolloutStore(kept: Pick<Kept, 'get' | 'write'>): RolloutSt
     },
     update: (change) =>
       kept.write(ROLLOUT_CONFIGMAP, (now) => {
-        const before = read(now?.data[ROLLOUT_KEY])
+        const known = read(now?.data[ROLLOUT_KEY])
+        const before = known === EMPTY_ROLLOUT ? recover() : known
         if (foreign) throw new Error(`Cannot write the state of the rollout: ${problem}`)
         const after = change(before)
         return after && { data: { ...now?.data, [ROLLOUT_KEY]: printRollout(after) } }

@@ -14,6 +14,7 @@ import type { Logger } from '../../log.ts'
 import type { Heard, PodFact, TrialBench } from '../model.ts'
 import type { RolloutAction } from '../rollout/facts.ts'
 import { lineFor } from '../rollout/operator-orders.ts'
+import { recoverRollout } from '../rollout/recover.ts'
 import { sameRelease } from '../rollout/stage.ts'
 import { ROLLOUT_CONFIGMAP, type RolloutState } from '../rollout/state.ts'
 import { keptDemands } from '../sources/from-config.ts'
@@ -125,7 +126,7 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
     },
   })
   const states = createStates(kept)
-  const rollout = createRolloutStore(kept)
+  const rollout = createRolloutStore(kept, () => recoverRollout(states.all(), now()))
   const signing = watchSigning({
     signingDirectory: config.signing.directory,
     tlsDirectory: config.tls.directory,

@@ -101,7 +101,7 @@ t.test('broken rules leave the last good ones, and the file and line are in stat
 
 t.test('a rule that blocks harmless requests is held by the bench, with the request in the message', async (t) => {
   const before = shop.state.generation
-  await rules(`SecRule ARGS "@rx ." "id:100003,phase:2,deny,status:403,t:none"\n`)
+  await rules(`SecRule REQUEST_URI "@rx ^/.+" "id:100003,phase:1,deny,status:403,t:none"\n`)
   const found = await untilCondition('Accepted', 'False', 'Held')
   t.match(found?.message, /held back/)
   await shop.step()
@@ -175,6 +175,7 @@ t.test('a Pod that comes to follow another policy gets that one’s rules, thoug
   await untilHolds(shop, 'the other policy’s', () => !has(shop, 'timbuktu'))
   await station.cluster.kubectlOk(['label', 'pod', 'shop-1', '-n', 'shop', 'app=shop', '--overwrite'])
   await untilHolds(shop, 'its own again', () => has(shop, 'timbuktu'))
+  t.ok(shop.state.sequence <= Date.now() / 1000 + 60, 'sequences stay seconds')
 })
 
 t.test('a restart while the source is empty loses nothing and reloads nobody', async (t) => {
