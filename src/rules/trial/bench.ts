@@ -6,7 +6,7 @@ import type { RulesConfig } from '../../config/rules.ts'
 import type { TrialBench, TrialRequest, TrialResult } from '../model.ts'
 import { type Clock, systemClock } from '../sources/source.ts'
 import type { Corpus } from './corpus.ts'
-import { FairQueue, type Waiting as Place } from './fair-queue.ts'
+import { FairQueue, type Waiting as Place, sameLane } from './fair-queue.ts'
 import { BenchLost, type MeasureContext, type Measured, OutOfTime } from './measure.ts'
 import { OUTCOMES, type Verdict, type Waiting } from './outcomes.ts'
 import { Remembered } from './remembered.ts'
@@ -56,6 +56,8 @@ interface Job {
   late: number
   shaky: number
   begun: number
+  /** It was last tried on. */
+  engine: string
 }
 
 /** Starts with the first process that has the corpus' port. Ends with `signal`. @throws if the upstream's port is taken */
@@ -136,7 +138,7 @@ class Worker implements Bench {
       }
       both.addEventListener('abort', leave, { once: true })
       job.claims.add(claim)
-      if (job.begun === 0) for (const gone of this.#queue.add(claim.place)) this.#supersede(gone)
+      if (job.begun === 0) this.#enqueue(claim, 'newest')
       this.#wake()
     })
   }
@@ -151,32 +153,49 @@ class Worker implements Bench {
       late: 0,
       shaky: 0,
       begun: 0,
+      engine: '',
     }
     this.#jobs.set(key, job)
     return job
   }
 
-  /** Nobody waits for it any more: it is not tried, or no further. */
+  /** Claims of one job in one lane have one place in the queue. */
+  #enqueue(claim: Claim, how: 'newest' | 'back'): void {
+    const there = this.#queue.at(claim.place)
+    if (there?.job === claim.job) return
+    if (there && how === 'back') this.#supersede(claim)
+    else for (const gone of this.#queue.add(claim.place)) this.#supersede(gone)
+  }
+
+  /** Once nobody waits for a job it is not tried, or no further. */
   #forget(claim: Claim): void {
     const { job } = claim
     job.claims.delete(claim)
     this.#queue.remove((one) => one === claim)
-    if (job.claims.size > 0) return
-    this.#jobs.delete(job.key)
-    job.abort.abort(new Error('nobody waits for this trial any more'))
+    if (job.claims.size === 0) {
+      this.#jobs.delete(job.key)
+      job.abort.abort(new Error('nobody waits for this trial any more'))
+    } else if (job.begun === 0) this.#putBack(job)
   }
 
+  /** With those of the same lane that wait for the same. */
   #supersede(claim: Claim): void {
+    const gone = [...claim.job.claims].filter((one) => sameLane(one.place, claim.place))
+    for (const one of gone) {
+      // First, so that none of them takes the place again.
+      one.job.claims.delete(one)
+      one.done(this.#result('Superseded', 'a newer candidate came', this.#engine ?? '', 0))
+    }
     this.#forget(claim)
-    claim.done(this.#result('Superseded', 'a newer candidate came', 0))
   }
 
-  #result(reason: Verdict, detail: string, ms: number): TrialResult {
-    return { verdict: OUTCOMES[reason].verdict, reason, detail, engine: this.#engine ?? '', ms }
+  #result(reason: Verdict, detail: string, engine: string, ms: number): TrialResult {
+    return { verdict: OUTCOMES[reason].verdict, reason, detail, engine, ms }
   }
 
   #settle(job: Job, judged: Omit<Judged, 'shaky'>, again: boolean): void {
-    const result = this.#result(judged.reason, judged.detail, Math.round(this.#context.clock.now() - job.begun))
+    const ms = Math.round(this.#context.clock.now() - job.begun)
+    const result = this.#result(judged.reason, judged.detail, job.engine, ms)
     this.#results.set(`${result.engine} ${job.key}`, result, again ? AGAIN_MS : undefined)
     this.#jobs.delete(job.key)
     this.#queue.remove((claim) => claim.job === job)
@@ -250,7 +269,7 @@ class Worker implements Bench {
 
   #putBack(job: Job): void {
     job.begun = 0
-    for (const claim of [...job.claims]) for (const gone of this.#queue.back(claim.place)) this.#supersede(gone)
+    for (const claim of [...job.claims]) if (job.claims.has(claim)) this.#enqueue(claim, 'back')
   }
 
   /** @returns why there is no verdict yet; undefined where there is one, or nobody waits for it any more */
@@ -265,7 +284,8 @@ class Worker implements Bench {
       () => {},
     )
     const signal = AbortSignal.any([late.signal, job.abort.signal, this.#signal])
-    const engine = this.#engine ?? ''
+    const engine = this.#engine ?? job.engine
+    job.engine = engine
     try {
       const judged = await trial(
         job.request,

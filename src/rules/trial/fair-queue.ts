@@ -20,7 +20,7 @@ interface Entry<T> extends Waiting<T> {
   readonly order: number
 }
 
-const sameLane = (a: Waiting<unknown>, b: Waiting<unknown>): boolean =>
+export const sameLane = (a: Waiting<unknown>, b: Waiting<unknown>): boolean =>
   a.namespace === b.namespace && a.policy === b.policy && a.kind === b.kind
 const before = (a: Entry<unknown>, b: Entry<unknown>): number =>
   a.turn - b.turn || Number(a.kind === 'release') - Number(b.kind === 'release') || a.order - b.order
@@ -54,9 +54,9 @@ export class FairQueue<T> {
     return dropped.map(({ item }) => item)
   }
 
-  /** Puts back what was taken out without a result; a newer one of its lane goes before it. @returns as `add` */
-  back(one: Waiting<T>): T[] {
-    return this.#entries.some((entry) => sameLane(entry, one)) ? [one.item] : this.add(one)
+  /** What waits in its lane. */
+  at(one: Waiting<unknown>): T | undefined {
+    return this.#entries.find((entry) => sameLane(entry, one))?.item
   }
 
   next(): Waiting<T> | undefined {

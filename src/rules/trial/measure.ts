@@ -58,6 +58,8 @@ export class OutOfTime extends Error {
 
 const LOOK_MS = 100
 const READER_EVERY = 3
+/** The workers of before have closed their sockets by then. */
+const SETTLE_MS = 200
 const ANSWER_MS = 10_000
 const PATIENCE_MS = 5_000
 
@@ -117,6 +119,7 @@ export async function measure(
     if (said.state === 'failed') return failed(said)
     if (said.rules !== content.rules)
       return refused('RuleCountDiffers', `the engine loaded ${said.rules} rules, compiled were ${content.rules}`)
+    await clock.sleep(SETTLE_MS, signal)
     const how = { address, upstream, signal, answerMs: ANSWER_MS, patienceMs: PATIENCE_MS, sleep: clock.sleep }
     const results = await probe(corpus, how)
     // Nothing counts that another set answered.

@@ -54,11 +54,12 @@ t.test('FairQueue.add() keeps so many of one namespace and drops its oldest', (t
   t.end()
 })
 
-t.test('FairQueue.back() puts back, but never in the place of a newer one', (t) => {
+t.test('FairQueue.at() tells what waits in a lane', (t) => {
   const queue = new FairQueue<string>(2)
-  t.strictSame(queue.back(waiting('shop', 'a')), [])
-  t.strictSame(queue.back({ ...waiting('shop', 'a'), item: 'older' }), ['older'])
-  t.strictSame(drain(queue), ['delta shop/a'])
+  queue.add(waiting('shop', 'a'))
+  t.equal(queue.at({ ...waiting('shop', 'a'), item: 'other' }), 'delta shop/a')
+  for (const other of [waiting('shop', 'b'), waiting('bank', 'a'), waiting('shop', 'a', 'release')])
+    t.equal(queue.at(other), undefined)
   t.end()
 })
 
