@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type RunningImage, startImage } from '../images/run.ts'
 import { POD_IP } from './own-network.ts'
+import type { UpdateService } from './update-service.ts'
 
 export interface Answer {
   readonly status: number
@@ -64,6 +65,8 @@ export interface PodOptions {
   tmpBytes?: number
   /** A size for the volume of rule sets; without one it is as large as the disk. */
   runBytes?: number
+  /** The service that the rule-updater asks; without one it only uses what the Pod has. */
+  service?: UpdateService
   /** Whether the rule-updater runs. @default true */
   updater?: boolean
   /** Whether to wait until the WAF is ready. @default true */
@@ -161,11 +164,14 @@ export async function startPod(options: PodOptions = {}) {
   const startRules = () =>
     startImage('sekisho-waf', {
       command: ['/usr/local/bin/sekisho-rules'],
-      env: { SEKISHO_MODE: mode, ...names },
+      env: { SEKISHO_MODE: mode, ...names, ...options.service?.environment() },
       network,
       binds: [
         { source: run, target: '/run/sekisho' },
         { source: custom, target: '/etc/sekisho/custom', readOnly: true },
+        ...(options.service
+          ? [{ source: options.service.tokens, target: '/var/run/secrets/sekisho', readOnly: true }]
+          : []),
       ],
     })
   const startWaf = () =>
@@ -178,6 +184,7 @@ export async function startPod(options: PodOptions = {}) {
         SEKISHO_WITHOUT_BUNDLE: 'baseline-block',
         SEKISHO_TMP_BYTES: String(tmpBytes),
         ...names,
+        ...(options.service ? { SEKISHO_RULES_KEYS: options.service.keys } : {}),
         ...options.env,
       },
       network,
