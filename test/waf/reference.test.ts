@@ -49,4 +49,5 @@ t.test('the page lists every metric and every variable, and no other', async (t)
   const variables = (text: string) =>
     [...new Set([...text.matchAll(/\bSEKISHO_[A-Z_]+/g)].map(([name]) => name))].sort()
   t.strictSame(variables(rows('Environment of `sekisho-waf`').join()), variables(read('lib/settings.sh')))
+  t.strictSame(variables(rows('Environment of `sekisho-rules`').join()), variables(read('lib/request.sh')))
 })
