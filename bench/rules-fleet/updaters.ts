@@ -44,10 +44,11 @@ interface Updater {
   release: number
   orders: string
   requests: number
+  faults: number
 }
 const updaters: Updater[] = []
 for (let i = Number(first); i < Number(end); i++)
-  updaters.push({ i, token: tokenOf(i), generation: '', release: 0, orders: '', requests: 0 })
+  updaters.push({ i, token: tokenOf(i), generation: '', release: 0, orders: '', requests: 0, faults: 0 })
 
 interface Answer {
   readonly status: number
@@ -80,6 +81,8 @@ const get = (i: number, path: string, headers: Record<string, string>) =>
     request.on('error', reject)
   })
 
+/** Until the service says otherwise. */
+const INTERVAL = 30
 let ms: number[] = []
 let failures: Record<string, number> = {}
 let polls = 0
@@ -123,15 +126,22 @@ const poll = async (updater: Updater): Promise<number> => {
     if (answer.status === 200) await take(updater, answer.body.toString())
     else if (answer.status !== 304) {
       fails(String(answer.status))
-      return Number(answer.headers['retry-after'] ?? 5)
+      return backOff(updater, Number(answer.headers['sekisho-interval']))
     }
+    updater.faults = 0
     const [interval, jitter] = ['sekisho-interval', 'sekisho-jitter'].map((name) => Number(answer.headers[name]))
     return interval! - Math.random() * jitter!
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     fails(code ?? message)
-    return 5
+    return backOff(updater, 0)
   }
+}
+/** As waf/lib/pace.sh does: twice as long each time, not below what was asked for, half of it by chance. */
+const backOff = (updater: Updater, asked: number): number => {
+  const first = updater.generation === '' ? 2 : INTERVAL
+  const longest = Math.max(asked, Math.min(300, first * 2 ** updater.faults++))
+  return longest * (1 - Math.random() / 2)
 }
 const take = async (updater: Updater, text: string): Promise<void> => {
   const [, generation, sha256, orders] = /^generation (\S+)\nsha256 (\S+)\nbytes \d+\norders (\S+)$/m.exec(text) ?? []
@@ -139,8 +149,8 @@ const take = async (updater: Updater, text: string): Promise<void> => {
     throw new Error('an answer of another form')
   if (generation !== updater.generation) {
     const bundle = await get(updater.i, `/v1/waf/bundles/${generation}`, { authorization: `Bearer ${updater.token}` })
-    if (createHash('sha256').update(bundle.body).digest('hex') !== sha256)
-      throw new Error(`a bundle of another sha256, ${bundle.status}`)
+    if (bundle.status !== 200) throw new Error(`a bundle answered with ${bundle.status}`)
+    if (createHash('sha256').update(bundle.body).digest('hex') !== sha256) throw new Error('a bundle of another sha256')
     updater.generation = generation
     updater.release = Number(/^crs-4\.25\.(\d+)-/.exec(generation)?.[1])
   }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Logger } from '../../log.ts'
 import { currentText, etagOf } from './current.ts'
+import { countDownloads, type DownloadLimits } from './downloads.ts'
 import { ServeError } from './errors.ts'
 import type { Pace } from './interval.ts'
 import type { Load } from './load.ts'
@@ -19,7 +20,7 @@ export interface AppOptions {
   readonly now: () => number
   readonly random: () => number
   readonly draining: () => boolean
-  readonly limits: { readonly headMs: number; readonly answerMs: number; readonly keepAliveMs: number }
+  readonly limits: DownloadLimits & { readonly headMs: number; readonly answerMs: number; readonly keepAliveMs: number }
 }
 
 const CURRENT = '/v1/waf/current'
@@ -37,6 +38,7 @@ const LARGEST_BODY = 1024
 export const createApp = (options: AppOptions): FastifyInstance => {
   const { polls, pace, load, metrics, log, now, random, draining, limits } = options
   const lines = sparingly(now)
+  const downloads = countDownloads(limits)
 
   const refuse = (error: unknown, request: FastifyRequest | undefined, reply: FastifyReply) => {
     const failure = asAnswer(error)
@@ -117,7 +119,11 @@ export const createApp = (options: AppOptions): FastifyInstance => {
   })
   app.get<{ Params: { generation: string } }>(BUNDLE, async ({ headers, params }, reply) => {
     unlessOverloaded()
-    const { buffer, byteOffset, byteLength } = await polls.bundle(headers.authorization, params.generation)
+    const { bundle, uid } = await polls.bundle(headers.authorization, params.generation)
+    const over = downloads.begin(uid)
+    if (over === undefined) throw new ServeError('Overloaded')
+    reply.raw.once('close', over)
+    const { buffer, byteOffset, byteLength } = bundle
     metrics.sent(byteLength)
     reply.header('cache-control', 'private, max-age=31536000, immutable').type('application/gzip')
     return reply.send(Buffer.from(buffer, byteOffset, byteLength))

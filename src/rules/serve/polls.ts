@@ -39,7 +39,7 @@ export interface Polls {
   /** @throws {ServeError} */
   current(authorization: Header, ifNoneMatch: Header, report: string | readonly string[] | undefined): Promise<Answer>
   /** @throws {ServeError} */
-  bundle(authorization: Header, generation: string): Promise<Uint8Array>
+  bundle(authorization: Header, generation: string): Promise<{ readonly bundle: Uint8Array; readonly uid: string }>
   /** @throws {ServeError} */
   heardSince(authorization: Header, since: unknown): Promise<Summary>
 }
@@ -65,10 +65,10 @@ export const createPolls = ({ shelf, tokens, heard, service, known, interval }: 
       return { answer: runsIt(ifNoneMatch, wanted) ? 'unchanged' : 'changed', wanted }
     },
     bundle: async (authorization, generation) => {
-      const { namespace } = await podOf(authorization)
+      const { namespace, uid } = await podOf(authorization)
       const bundle = GENERATION.test(generation) ? shelf.bundle(namespace, generation) : undefined
       if (bundle === undefined) throw new ServeError('BundleUnknown')
-      return bundle
+      return { bundle, uid }
     },
     heardSince: async (authorization, since) => {
       const { namespace, serviceAccount } = await tokens.identify(authorization)

@@ -20,6 +20,7 @@ import type { Logger } from '../../log.ts'
 import type { PodFact, Shelf } from '../model.ts'
 import { createApp } from './app.ts'
 import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './connections.ts'
+import type { DownloadLimits } from './downloads.ts'
 import { createHeard, type HeardReader } from './heard.ts'
 import { type Pace, paceOf } from './interval.ts'
 import { keepKeys, type ReadKeys } from './keys.ts'
@@ -53,7 +54,7 @@ export interface UpdateServerOptions {
   /** @default measured */
   readonly load?: Load
 }
-export interface ServerLimits extends ConnectionLimits {
+export interface ServerLimits extends ConnectionLimits, DownloadLimits {
   /** For a handshake, and for the head of a request. */
   readonly headMs: number
   /** From a request to the last byte of its answer: whoever reads more slowly holds a bundle in memory. */
@@ -64,6 +65,8 @@ export interface ServerLimits extends ConnectionLimits {
 }
 export const SERVER_LIMITS: ServerLimits = {
   ...CONNECTION_LIMITS,
+  downloads: 256,
+  downloadsOfOnePod: 2,
   headMs: 10_000,
   answerMs: 60_000,
   keepAliveMs: 5_000,

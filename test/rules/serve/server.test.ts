@@ -322,6 +322,42 @@ const neighbour = ({ port, ca }: Running) => {
   const options = { port, host: '127.0.0.1', localAddress: '127.0.0.2', servername: 'localhost', ca: ca.certPem }
   return options as ConnectionOptions
 }
+t.test('createUpdateServer() sends one Pod two bundles at once, and others theirs', async (t) => {
+  const shelf = shelfOf(WEB, BANK)
+  shelf.bundles.set('shop/large', Buffer.alloc(32 * 1024 * 1024))
+  const running = await startUpdateServer(t, { shelf, keys })
+  const unread = async () => {
+    const request = https.get({
+      host: '127.0.0.1',
+      port: running.port,
+      path: '/v1/waf/bundles/large',
+      servername: 'localhost',
+      ca: running.ca.certPem,
+      agent: false,
+      headers: { authorization: `Bearer ${web}` },
+    })
+    request.on('error', () => {})
+    const [response] = await once(request, 'response')
+    response.pause()
+    t.equal(response.statusCode, 200)
+    return request
+  }
+  const [one, other] = [await unread(), await unread()]
+  const third = await get(running, '/v1/waf/bundles/large', { token: web })
+  t.equal(third.status, 503)
+  t.equal(third.reason, 'Overloaded')
+  t.equal((await get(running, `/v1/waf/bundles/${shelf.wants.get('bank')!.generation}`, { token: bank })).status, 200)
+  t.equal((await get(running, CURRENT, { token: web })).status, 200, 'it is still told what to run')
+  one.destroy()
+  let status = 503
+  for (let i = 0; i < 100 && status === 503; i++) {
+    await sleep(20)
+    status = (await get(running, `/v1/waf/bundles/${shelf.wants.get('shop')!.generation}`, { token: web })).status
+  }
+  t.equal(status, 200, 'what was broken off counts no more')
+  other.destroy()
+})
+
 t.test('createUpdateServer() gives one address no more connections than it may have, and others theirs', async (t) => {
   const running = await startUpdateServer(t, { shelf: shelfOf(WEB), keys, limits: { ofOneAddress: 5, inAll: 8 } })
   const held = await Promise.all(
