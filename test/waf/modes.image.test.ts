@@ -134,6 +134,10 @@ for (const [name, value, wanted] of [
   ['SEKISHO_ALLOWED_METHODS', "GET'", 'methods in capitals, space separated'],
   ['SEKISHO_TRUSTED_PROXIES', '10.0.0.0/8;', 'CIDRs, comma separated'],
   ['SEKISHO_WITHOUT_BUNDLE', 'open', 'baseline-detect, baseline-block or wait'],
+  ['SEKISHO_RULES_KEYS', 'AAAA', 'raw Ed25519 public keys in base64, separated by spaces'],
+  ['SEKISHO_BENCH', 'yes', '1, or not set'],
+  ['SEKISHO_MEMORY_BUDGET_BYTES', '64Mi', 'a number of bytes'],
+  ['SEKISHO_RECYCLE_SECONDS', '0', 'a number from 1 to 86400'],
 ] as const)
   t.test(`sekisho-waf refuses ${name}='${value}' in words and does not start`, async (t) => {
     const env = {

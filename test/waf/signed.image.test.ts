@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { runImage } from '../images/run.ts'
 import { compiled, realRelease, SETUP } from '../rules/compile/support.ts'
-import { inOwnNetwork } from './own-network.ts'
+import { inOwnNetwork, POD_IP } from './own-network.ts'
 import { ask, startApp, startPod, until } from './pod.ts'
 import { asked, loadSet, newKey, placeSet, type SetOptions, statusOf } from './signed-sets.ts'
 
@@ -255,6 +256,13 @@ t.test(
     t.equal((await ask(ATTACK)).status, 403)
   },
 )
+
+t.test('sekisho-waf does not start with keys and no namespace', async (t) => {
+  const env = { ...KEYS, SEKISHO_MODE: 'block', SEKISHO_PORTS: '15080:8080:http', SEKISHO_UPSTREAM_HOST: POD_IP }
+  const { code, stderr } = await runImage('sekisho-waf', { command: ['/usr/local/bin/sekisho-waf'], env })
+  t.equal(code, 64)
+  t.match(stderr, /SEKISHO_POD_NAMESPACE must be set where SEKISHO_RULES_KEYS is/)
+})
 
 t.test('without keys nothing signed is believed, and the baseline is served', async (t) => {
   await pod.stop()
