@@ -97,6 +97,31 @@ const kinds: [group: string, kind: string, resource: string, object: object][] =
       spec: { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ ports: [{ port: 8080 }] }] },
     },
   ],
+  [
+    'sekisho.dev',
+    'WafPolicy',
+    'wafpolicies',
+    {
+      metadata: { name: 'w' },
+      spec: {
+        selector: { matchLabels: { app: 'web' } },
+        mode: 'detect',
+        limits: { bodyBytes: 4096, fieldsBytes: 4096 },
+        exclusions: [{ rule: 942100, path: '/a', parameter: 'q', reason: 'x', expires: '2027-01-01T00:00:00Z' }],
+        breakGlass: { until: '2027-01-01T00:00:00Z', reason: 'x', by: 'jane' },
+      },
+    },
+  ],
+  [
+    '',
+    'ConfigMap',
+    'configmaps',
+    {
+      metadata: { name: 'sekisho-rules', labels: { 'sekisho.dev/rules': '' } },
+      data: { 'rules.conf': 'SecRule ARGS "@rx a" "id:1,phase:2,deny"\n' },
+      binaryData: { 'b.txt': 'gICA' },
+    },
+  ],
 ]
 
 const whole = fc

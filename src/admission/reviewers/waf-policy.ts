@@ -20,9 +20,18 @@ export interface PolicyContext {
   readonly now: () => number
 }
 
-const specOf = (object: Review['object']): WafPolicySpec => (object?.['spec'] ?? {}) as WafPolicySpec
+/** Go's decoder takes null for what is absent. */
+const specOf = (object: Review['object']): WafPolicySpec =>
+  Object.fromEntries(Object.entries(object?.['spec'] ?? {}).filter(([, value]) => value !== null))
+/** @throws AdmissionError where it is not shaped as the schema says */
+function shaped(object: NonNullable<Review['object']>): WafPolicySpec {
+  const wrong = malformedPolicy(object)
+  if (wrong !== undefined) throw new AdmissionError('BadObject', `Cannot judge the WafPolicy: ${wrong}.`)
+  return specOf(object)
+}
+/** What is stored was held against the schema. */
 const oldSpecOf = ({ oldObject }: Review): WafPolicySpec | undefined =>
-  oldObject === null ? undefined : specOf(oldObject)
+  oldObject === null ? undefined : shaped(oldObject)
 
 /** Comes before the schema was held against the object: what is not shaped as it should be is left for that to refuse. */
 export const policyMutateReviewer =
@@ -44,15 +53,13 @@ export const policyReviewer =
   ({ reader, settings, now }: PolicyContext): Reviewer =>
   async (review, signal) => {
     const object = objectOf(review)
-    const wrong = malformedPolicy(object)
-    if (wrong !== undefined) throw new AdmissionError('BadObject', `Cannot judge the WafPolicy: ${wrong}.`)
     const { namespace, userInfo } = review
     const name = review.name || object.metadata?.name || ''
     const change = {
       namespace,
       name,
       username: userInfo.username,
-      spec: specOf(object),
+      spec: shaped(object),
       oldSpec: oldSpecOf(review),
       settings,
       now: now(),

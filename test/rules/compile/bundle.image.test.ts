@@ -112,6 +112,19 @@ t.test('the setup of a bundle goes before that of the WAF', async (t) => {
   t.equal((await ask('/internal/x')).status, 403)
 })
 
+t.test('a bundle looks at the attributes of XML, as the image’s own rules do', async (t) => {
+  t.match(await load(pod, compiled({ release: crs25 })), { state: 'active' })
+  const post = (value: string) =>
+    ask('/', { method: 'POST', headers: { 'content-type': 'application/xml' }, body: `<a><b c="${value}"/></a>` })
+  t.equal((await post('harmless')).status, 200)
+  for (const attack of [
+    "1' UNION SELECT user,password FROM users--",
+    '&lt;script>alert(1)&lt;/script>',
+    '../../../etc/passwd',
+  ])
+    t.equal((await post(attack)).status, 403, attack)
+})
+
 // Each attack is denied by one rule alone, so that an exclusion decides.
 const SQLI = encodeURIComponent("1234' OR '1'='1")
 const EXCLUSIONS: readonly Exclusion[] = [
