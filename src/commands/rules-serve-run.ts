@@ -104,7 +104,7 @@ export const serveRules = async (options: ServeOptions, io: Io): Promise<void> =
     config,
     wafImage: options.wafImage,
     // Another one for each start: a Pod that was killed must not take its old self for itself.
-    identity: `${io.env['POD_NAME'] || hostname()}-${process.pid}-${Date.now().toString(36)}`,
+    identity: `${io.env['SEKISHO_POD_NAME'] || hostname()}-${process.pid}-${Date.now().toString(36)}`,
     bench: (signing) =>
       startBench(
         {

@@ -1,32 +1,22 @@
 /**
- * Whether a release blocks another share of the requests of a workload than the one before: the Pods of the stage beside the others of the same
- * workload, since the stage's share began. Attackers can move it, so it only halts; too few requests say nothing.
+ * What is compared while a release is rolled out: the requests of each Pod since the stage began, of the Pods that run it beside the others of
+ * the same workload. src/rules/rollout/compare-blocked.ts says when two shares differ.
  */
 import type { Heard, PodFact } from '../model.ts'
+import { compareBlocked } from '../rollout/compare-blocked.ts'
 import type { BlockedChange } from '../rollout/facts.ts'
 import { releaseFor } from '../rollout/stage.ts'
 import type { RolloutState } from '../rollout/state.ts'
+import { type Tally, tally } from '../rollout/tally.ts'
 
-/** Counts of each Pod as the stage found them; they count since the container started. */
+/** In memory: after a restart it is compared from then on. */
 export interface BlockedShares {
   stage: string
-  readonly began: Map<string, { readonly requests: number; readonly blocked: number }>
+  readonly counted: Map<string, { readonly generation: string; readonly tally: Tally }>
 }
-export const createBlockedShares = (): BlockedShares => ({ stage: '', began: new Map() })
+export const createBlockedShares = (): BlockedShares => ({ stage: '', counted: new Map() })
 
-/** On each side. */
-const FEWEST_REQUESTS = 500
-/** Per cent of the requests: what a person would look at. */
-const LEAST_POINTS = 1
-/** Standard errors of the difference: by chance less than once in a million looks. */
-const SIGMAS = 5
-
-interface Side {
-  requests: number
-  blocked: number
-}
-
-/** Remembers in `shares` where the counts began. */
+/** Remembers in `shares` what was counted. */
 export function blockedChanges(
   shares: BlockedShares,
   pods: Iterable<PodFact>,
@@ -34,49 +24,24 @@ export function blockedChanges(
   state: RolloutState,
 ): BlockedChange[] {
   const { next } = state
-  if (next === null) {
-    shares.stage = ''
-    shares.began.clear()
-    return []
-  }
-  const stage = `${next.release.sha256} ${next.share} ${next.since}`
+  // A share alone may be widened: what was counted before it belongs to the stage before.
+  const stage = next === null ? '' : `${next.release.sha256} ${next.share} ${next.since}`
   if (stage !== shares.stage) {
     shares.stage = stage
-    shares.began.clear()
+    shares.counted.clear()
   }
-  const workloads = new Map<string, { pod: PodFact; next: Side; current: Side }>()
-  for (const pod of pods) {
+  if (next === null) return []
+  const counted: Parameters<typeof compareBlocked>[0] = [...pods].flatMap((pod) => {
     const heard = heardOf(pod)
-    if (heard === undefined || heard.at < next.since) continue
-    const began = shares.began.get(pod.uid)
-    // The container started anew: it counts from 0.
-    if (began === undefined || heard.requests < began.requests || heard.blocked < began.blocked) {
-      shares.began.set(pod.uid, { requests: heard.requests, blocked: heard.blocked })
-      continue
-    }
-    const key = `${pod.namespace} ${pod.workload}`
-    const both = workloads.get(key) ?? { pod, next: { requests: 0, blocked: 0 }, current: { requests: 0, blocked: 0 } }
-    workloads.set(key, both)
-    const side = both[releaseFor(pod, state)?.slot ?? 'current']
-    side.requests += heard.requests - began.requests
-    side.blocked += Math.min(heard.blocked - began.blocked, heard.requests - began.requests)
-  }
-  return [...workloads.values()].flatMap(({ pod, next: staged, current }) => {
-    if (!differs(staged, current)) return []
+    if (heard === undefined || heard.at < next.since) return []
+    const before = shares.counted.get(pod.uid)
+    // With another generation it is another Pod for this purpose: what it blocked before says nothing of what it runs.
+    const sum = tally(before?.generation === heard.generation ? before.tally : undefined, heard)
+    shares.counted.set(pod.uid, { generation: heard.generation, tally: sum })
+    const staged = releaseFor(pod, state)?.slot === 'next'
+    if (staged && !heard.generation.startsWith(`crs-${next.release.version}-`)) return []
     const { namespace, workload } = pod
-    const detail = `In ${namespace} ${workload} blocks ${percent(staged)} of ${staged.requests} requests with ${next.release.version}, and ${percent(current)} of ${current.requests} without.`
-    return [{ namespace, workload, detail }]
+    return [{ namespace, workload, stage: staged, requests: sum.requests, blocked: sum.blocked }]
   })
-}
-
-const share = ({ requests, blocked }: Side): number => blocked / requests
-const percent = (side: Side): string => `${(share(side) * 100).toFixed(1)} %`
-
-/** Two shares, by the usual test of their difference. */
-export function differs(a: Side, b: Side): boolean {
-  if (a.requests < FEWEST_REQUESTS || b.requests < FEWEST_REQUESTS) return false
-  const pooled = (a.blocked + b.blocked) / (a.requests + b.requests)
-  const error = Math.sqrt(pooled * (1 - pooled) * (1 / a.requests + 1 / b.requests))
-  const difference = Math.abs(share(a) - share(b))
-  return difference * 100 >= LEAST_POINTS && difference > SIGMAS * error
+  return compareBlocked(counted)
 }

@@ -16,7 +16,7 @@ export interface RolloutStore {
   /** What cannot be read, a sentence each. */
   problems(): readonly string[]
   /**
-   * Stores what `change` makes of what is stored; undefined leaves it.
+   * Stores what `change` makes of what is stored, or of what can be told where that was lost; undefined leaves it.
    * @throws as Kept.write; where a newer version wrote it
    */
   update(change: (state: RolloutState) => RolloutState | undefined): Promise<void>

@@ -385,7 +385,7 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
     scheduler.stop()
   }
   ready = true
-  const watches = startWatches({ client, namespace, wafImage, view, kept, signal, log })
+  const watches = startWatches({ client, namespace, port: config.listen.port, wafImage, view, kept, signal, log })
 
   return {
     shelf,

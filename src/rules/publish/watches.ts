@@ -1,6 +1,7 @@
 /** The watches of `sekisho rules`: each keeps a store equal to what the API server has, cut down at once. */
+import { isIPv6 } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
-import { CUSTOM_RULES_CONFIGMAP, LABEL, RULES_SERVICE } from '../../api/names.ts'
+import { CUSTOM_RULES_CONFIGMAP, LABEL } from '../../api/names.ts'
 import { WAF_POLICY } from '../../api/waf-policy.ts'
 import type { ApiClient } from '../../cluster/api-client.ts'
 import type { Log } from '../../cluster/log.ts'
@@ -14,6 +15,8 @@ import type { View } from './view.ts'
 export interface WatchesOptions {
   readonly client: ApiClient
   readonly namespace: string
+  /** Of the replicas. */
+  readonly port: number
   readonly wafImage: string
   readonly view: View
   readonly kept: KeptSink
@@ -31,20 +34,18 @@ export interface Watches {
   readonly done: Promise<void>
 }
 
-interface RawSlice {
-  readonly endpoints?: readonly { readonly addresses?: readonly string[] }[] | null
-  readonly ports?: readonly { readonly port?: number }[] | null
+interface RawPod {
+  readonly metadata: { readonly deletionTimestamp?: string }
+  readonly status?: { readonly phase?: string; readonly podIP?: string }
 }
-const projectSlice = ({ endpoints, ports }: RawSlice): readonly string[] => {
-  const port = ports?.[0]?.port
-  const addresses = (endpoints ?? []).flatMap((one) => one.addresses ?? [])
-  return port === undefined ? [] : addresses.map((one) => `${one.includes(':') ? `[${one}]` : one}:${port}`)
-}
+/** The address of a Pod that runs. */
+const projectReplica = ({ metadata, status }: RawPod): string | null =>
+  status?.phase === 'Running' && status.podIP && metadata.deletionTimestamp === undefined ? status.podIP : null
 
 export function startWatches(options: WatchesOptions): Watches {
-  const { client, namespace, wafImage, view, kept, signal, log, limits = {} } = options
+  const { client, namespace, port, wafImage, view, kept, signal, log, limits = {} } = options
   const sleep = (ms: number, abort: AbortSignal) => wait(ms, undefined, { signal: abort, ref: false })
-  const slices = createStore<readonly string[]>()
+  const replicas = createStore<string>()
   const keptStore = createStore<ReturnType<typeof projectKept>>((_, before, after) => {
     if (after !== undefined) kept.seen(after)
     else kept.gone(before!.name)
@@ -73,15 +74,8 @@ export function startWatches(options: WatchesOptions): Watches {
     labelSelector: `${KEPT_LABEL.key}=${KEPT_LABEL.value}`,
   })
   // Who else serves: without it each hears for itself alone.
-  const slicesPath = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`
-  watch(
-    'replicas',
-    slicesPath,
-    projectSlice,
-    slices,
-    { labelSelector: `kubernetes.io/service-name=${RULES_SERVICE}` },
-    false,
-  )
+  const label = { labelSelector: `${KEPT_LABEL.key}=${KEPT_LABEL.value}` }
+  watch('replicas', `/api/v1/namespaces/${namespace}/pods`, projectReplica, replicas, label, false)
 
   const doubts = () => started.map(({ doubt }) => doubt()).filter((one) => one !== undefined)
   return {
@@ -93,7 +87,7 @@ export function startWatches(options: WatchesOptions): Watches {
         return doubt ?? []
       }),
     doubts,
-    replicas: () => slices.all().flat(),
+    replicas: () => replicas.all().map((ip) => `${isIPv6(ip) ? `[${ip}]` : ip}:${port}`),
     done: Promise.all(started.map(({ done }) => done)).then(() => {}),
   }
 }

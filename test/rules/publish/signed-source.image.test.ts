@@ -72,13 +72,11 @@ t.test('whoever can write ConfigMaps of ours, but has no key, plants no release'
   ])
   const kept = list.items.find(({ metadata }) => metadata.name.startsWith('sekisho-release-4.22.0-'))!
   t.ok(kept.binaryData['attested'], 'with our own word')
-  const planted = { binaryData: { ...kept.binaryData, archive: fresh.toString('base64') } }
-  await station.cluster.kubectlOk(
-    ['patch', 'configmap', kept.metadata.name, '-n', 'sekisho-system', '--type=merge', '--patch-file=/dev/stdin'],
-    {
-      input: JSON.stringify(planted),
-    },
-  )
+  const replace = (object: object) =>
+    station.cluster.kubectlOk(['replace', '-f', '-'], { input: JSON.stringify(object) })
+  const { resourceVersion: _, ...metadata } = kept.metadata as Record<string, unknown> & { name: string }
+  const original = { apiVersion: 'v1', kind: 'ConfigMap', ...kept, metadata }
+  await replace({ ...original, binaryData: { ...kept.binaryData, archive: fresh.toString('base64') } })
   station.empty()
   service = await station.serve(settings)
   const other = await station.addPod('shop', 'shop-2', () => service.port)
@@ -92,11 +90,6 @@ t.test('whoever can write ConfigMaps of ours, but has no key, plants no release'
   await shop.step()
   t.match(shop.state.generation, /^crs-4\.22\.0-/, 'what it has stays')
 
-  await station.cluster.kubectlOk(
-    ['patch', 'configmap', kept.metadata.name, '-n', 'sekisho-system', '--type=merge', '--patch-file=/dev/stdin'],
-    {
-      input: JSON.stringify({ binaryData: kept.binaryData }),
-    },
-  )
+  await replace(original)
   await runs(other, '4.22.0')
 })

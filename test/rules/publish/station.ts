@@ -111,7 +111,7 @@ export async function startStation(t: Test, { bench = true }: { bench?: boolean 
     const args = ['rules', 'serve', '--config', file, '--waf-image', WAF_IMAGE, '--kubeconfig', cluster.kubeconfig]
     const child = spawn(process.execPath, [join(ROOT, 'src/cli.ts'), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'], POD_NAME: `sekisho-rules-${started.length}` },
+      env: { PATH: process.env['PATH'], SEKISHO_POD_NAME: `sekisho-rules-${started.length}` },
     })
     const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
     const lines: Record<string, unknown>[] = []
