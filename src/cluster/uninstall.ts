@@ -4,13 +4,14 @@
  *   1 webhook configurations  from here on nobody asks us, so nothing of ours can refuse what follows
  *   2 workloads               nothing of ours writes any more
  *   3 nodes                   taints, labels and annotations of ours
- *   4 CRDs and their objects
- *   5 cluster-wide rights, priority classes
- *   6 namespaces              with everything in them
+ *   4 cluster-wide rights, the admission policy that narrows them, priority classes
+ *   5 namespaces              with everything in them, the state of `sekisho rules` too
+ *   6 CRDs and their objects  last: what teams wrote is kept as long as anything of ours is left
  *
  * Each step lists what is there and deletes that, so a second run does what is left, and after a whole one nothing.
  */
 import { GROUP, KEY_PREFIX, NODE_NAMESPACE, SYSTEM_NAMESPACE } from '../api/names.ts'
+import { WAF_POLICY } from '../api/waf-policy.ts'
 import { type ApiClient, ApiError } from './api-client.ts'
 import { listAll } from './pages.ts'
 
@@ -58,16 +59,8 @@ export async function findRemovals(client: ApiClient, signal: AbortSignal): Prom
     labelled('webhook configurations', 'validatingwebhookconfiguration', `${WEBHOOKS}/validatingwebhookconfigurations`),
     ...workloads,
     nodes(client, signal),
-    deletions(
-      client,
-      {
-        step: 'definitions',
-        kind: 'customresourcedefinition',
-        path: CRDS,
-        wanted: ({ spec }) => spec?.group === GROUP,
-      },
-      signal,
-    ),
+    labelled('rights', 'validatingadmissionpolicybinding', `${WEBHOOKS}/validatingadmissionpolicybindings`),
+    labelled('rights', 'validatingadmissionpolicy', `${WEBHOOKS}/validatingadmissionpolicies`),
     labelled('rights', 'clusterrolebinding', `${RBAC}/clusterrolebindings`),
     labelled('rights', 'clusterrole', `${RBAC}/clusterroles`),
     labelled('rights', 'priorityclass', '/apis/scheduling.k8s.io/v1/priorityclasses'),
@@ -82,8 +75,31 @@ export async function findRemovals(client: ApiClient, signal: AbortSignal): Prom
       },
       signal,
     ),
+    deletions(
+      client,
+      {
+        step: 'definitions',
+        kind: 'customresourcedefinition',
+        path: CRDS,
+        wanted: ({ spec }) => spec?.group === GROUP,
+      },
+      signal,
+    ),
   ])
   return found.flat()
+}
+
+/** The WafPolicies that go with their definition, as `NAMESPACE/NAME`. */
+export async function findPolicies(client: ApiClient, signal: AbortSignal): Promise<string[]> {
+  const { group, version, plural } = WAF_POLICY
+  const found: string[] = []
+  try {
+    for await (const { metadata } of listAll<Named>(client, `/apis/${group}/${version}/${plural}`, { signal }))
+      found.push(`${metadata.namespace}/${metadata.name}`)
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 404)) throw error
+  }
+  return found
 }
 
 interface Kind {

@@ -6,7 +6,7 @@ import { findAccess } from '../cluster/access.ts'
 import { type ApiClient, createApiClient } from '../cluster/api-client.ts'
 import { listAll } from '../cluster/pages.ts'
 import { type Carrier, sidecarCarriers } from '../cluster/sidecars.ts'
-import { findRemovals, type Removal } from '../cluster/uninstall.ts'
+import { findPolicies, findRemovals, type Removal } from '../cluster/uninstall.ts'
 import { VERSION } from '../version.ts'
 import { EXIT, Exit, examples, type Io, type Register } from './command.ts'
 
@@ -20,6 +20,8 @@ interface Options {
 }
 
 const POLL_MS = 500
+/** Names that one line bears. */
+const SHOWN = 10
 
 export const register: Register = (program, io) => {
   program
@@ -63,12 +65,23 @@ async function uninstall(
   if (options.dryRun || !options.yes) {
     say(`From ${host} would go, in this order:`)
     for (const { step, what } of removals) say(`  ${step}: ${what}`)
+    await tellOfPolicies(client, say, signal)
   }
   if (options.dryRun) return tellWhatIsLeft(client, carriers, say, signal)
   if (!options.yes) await mustAgree(io)
   await remove(removals, say, signal)
   if (options.wait) await untilGone(client, say, signal)
   await tellWhatIsLeft(client, carriers, say, signal)
+}
+
+/** What teams wrote goes with its definition, and nobody can write it again for them. */
+async function tellOfPolicies(client: ApiClient, say: (line: string) => void, signal: AbortSignal): Promise<void> {
+  const policies = await findPolicies(client, signal)
+  if (policies.length === 0) return
+  const shown = policies.slice(0, SHOWN).join(', ')
+  const more = policies.length > SHOWN ? ` and ${policies.length - SHOWN} more` : ''
+  say(`With their definition go the WafPolicies that teams wrote: ${shown}${more}. To keep a copy first:`)
+  say('  kubectl get wafpolicies -A -o yaml > wafpolicies.yaml')
 }
 
 async function mustAgree(io: Io): Promise<void> {

@@ -1,4 +1,5 @@
 /** `sekisho check` and `sekisho uninstall` against a real API server, as a user runs them. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { run } from '../cluster/run.ts'
 import { lab, node } from '../cluster-cache/lab.ts'
@@ -108,19 +109,38 @@ t.test('the commands against a cluster', async (t) => {
         },
       })
 
+    await cluster.api('POST', '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies', {
+      metadata: { name: 'sekisho-rules-state', labels: PART_OF },
+      spec: {
+        matchConstraints: {
+          resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'], operations: ['*'] }],
+        },
+        validations: [{ expression: 'true' }],
+      },
+    })
+    const policies = '/apis/sekisho.dev/v1alpha1/namespaces/app/wafpolicies'
+    const policy = { apiVersion: 'sekisho.dev/v1alpha1', kind: 'WafPolicy', metadata: { name: 'web' } }
+    for (let tries = 0; (await cluster.api('POST', policies, policy)).status !== 201; tries += 1) {
+      if (tries > 100) throw new Error('the definition is never served')
+      await sleep(100)
+    }
+
     const dry = await sekisho(['uninstall', '--dry-run'])
     t.equal(dry.code, 0)
     t.match(
       dry.stdout,
-      /in this order:\n {2}webhook configurations: validatingwebhookconfiguration sekisho\n {2}workloads: deployment sekisho-system\/sekisho-webhook\n {2}workloads: daemonset sekisho-node\/sekisho-ids\n {2}nodes: node a: sekisho.dev\/ids-not-ready, sekisho.dev\/seen\n {2}definitions: customresourcedefinition wafpolicies.sekisho.dev\n {2}rights: clusterrole sekisho-webhook\n {2}namespaces: namespace sekisho-node\n {2}namespaces: namespace sekisho-system\n/,
+      /in this order:\n {2}webhook configurations: validatingwebhookconfiguration sekisho\n {2}workloads: deployment sekisho-system\/sekisho-webhook\n {2}workloads: daemonset sekisho-node\/sekisho-ids\n {2}nodes: node a: sekisho.dev\/ids-not-ready, sekisho.dev\/seen\n {2}rights: validatingadmissionpolicy sekisho-rules-state\n {2}rights: clusterrole sekisho-webhook\n {2}namespaces: namespace sekisho-node\n {2}namespaces: namespace sekisho-system\n {2}definitions: customresourcedefinition wafpolicies.sekisho.dev\nWith their definition go the WafPolicies that teams wrote: app\/web. To keep a copy first:\n {2}kubectl get wafpolicies -A -o yaml > wafpolicies.yaml\n/,
     )
     t.match(await cluster.kubectl(['get', 'namespace', 'sekisho-system']), { code: 0 }, 'a dry run removes nothing')
     t.match(await sekisho(['uninstall']), { code: 2, stderr: 'give --yes' }, 'without a terminal it does not guess')
 
     const first = await sekisho(['uninstall', '--yes', '--timeout', '120'])
     t.same({ code: first.code, stderr: first.stderr }, { code: 0, stderr: '' })
-    t.match(first.stdout, '[1/8] removed validatingwebhookconfiguration sekisho\n')
-    t.match(first.stdout, '[8/8] removed namespace sekisho-system\n')
+    t.match(first.stdout, '[1/9] removed validatingwebhookconfiguration sekisho\n')
+    t.match(
+      first.stdout,
+      '[8/9] removed namespace sekisho-system\n[9/9] removed customresourcedefinition wafpolicies.sekisho.dev\n',
+    )
     t.match(first.stdout, 'labels, which mean nothing without Sekisho: shop\n')
     t.match(
       first.stdout,
@@ -131,6 +151,7 @@ t.test('the commands against a cluster', async (t) => {
       'namespace/sekisho-node',
       'clusterrole/sekisho-webhook',
       'crd/wafpolicies.sekisho.dev',
+      'validatingadmissionpolicy/sekisho-rules-state',
       'validatingwebhookconfiguration/sekisho',
     ])
       t.match(await cluster.kubectl(['get', what]), { code: 1, stderr: 'NotFound' }, what)

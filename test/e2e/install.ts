@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
+import { parse, stringify } from 'yaml'
 import type { Narrator } from './narrator.ts'
 import { IMAGE_DEFAULT, type Station } from './station.ts'
 import { WATCHED } from './story.ts'
@@ -43,6 +44,31 @@ patches:
 `
 }
 
+/**
+ * A cluster of this machine has no DNS of its own: Pods are given the address of the Service to connect to. It is known once the Service
+ * is made, so the settings are applied a second time, as an administrator would.
+ */
+async function reachWithoutDns(station: Station): Promise<void> {
+  if (station.dns !== false) return
+  const read = async (...args: string[]) => {
+    const { code, stdout, stderr } = await station.kubectl(['-n', 'sekisho-system', ...args])
+    if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`)
+    return stdout
+  }
+  const address = await read('get', 'service', 'sekisho-rules', '-o', 'jsonpath={.spec.clusterIP}')
+  const deployment = JSON.parse(await read('get', 'deployment', 'sekisho-webhook', '-o', 'json')) as {
+    spec: { template: { spec: { volumes: { name: string; configMap?: { name: string } }[] } } }
+  }
+  const settings = deployment.spec.template.spec.volumes.find(({ name }) => name === 'config')?.configMap?.name ?? ''
+  const text = await read('get', 'configmap', settings, '-o', 'jsonpath={.data.webhook\\.yaml}')
+  const config = parse(text) as { inject: { updates?: object } }
+  config.inject.updates = { ...config.inject.updates, connectTo: `${address}:443` }
+  const data = { 'webhook.yaml': stringify(config) }
+  await read('patch', 'configmap', settings, '--type=merge', '-p', JSON.stringify({ data }))
+  // Read at start: whoever has started already starts again.
+  await read('rollout', 'restart', 'deployment/sekisho-webhook')
+}
+
 export async function install(station: Station, tell: Narrator): Promise<void> {
   tell.step('Install')
   const work = realpathSync(mkdtempSync(join(tmpdir(), 'sekisho-install-')))
@@ -55,6 +81,7 @@ export async function install(station: Station, tell: Narrator): Promise<void> {
     await tell.command('kubectl apply -k overlay', () => station.kubectl(['apply', '-k', 'overlay'], { cwd: work }), {
       holds: ['validatingwebhookconfiguration.admissionregistration.k8s.io/sekisho created'],
     })
+    await reachWithoutDns(station)
     for (const args of [
       ['-n', 'sekisho-system', 'wait', 'job', '--all', '--for=condition=Complete', '--timeout=180s'],
       ['-n', 'sekisho-system', 'rollout', 'status', 'deployment/sekisho-webhook', '--timeout=180s'],

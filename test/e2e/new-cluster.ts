@@ -41,5 +41,6 @@ const stationOf = (cluster: Cluster): Station => ({
   },
   // The bridge to the Pods: the node has no network card that something else could come in by.
   interfaces: 'cni0',
+  dns: false,
   kubectl: (args, options) => cluster.kubectl(args, options),
 })

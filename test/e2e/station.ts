@@ -8,6 +8,8 @@ export interface Station {
   readonly images: { readonly prefix: string; readonly tag: string }
   /** The interfaces its IDS must watch, where they are known. */
   readonly interfaces?: string
+  /** Whether its Pods find Services by their names. @default true */
+  readonly dns?: boolean
   kubectl(args: readonly string[], options?: { readonly cwd?: string; readonly input?: string }): Promise<Answer>
 }
 
