@@ -13,7 +13,7 @@ import type { Log } from '../../cluster/log.ts'
 import type { PolicySettings } from '../../config/rules.ts'
 import type { Content } from '../compile/compile.ts'
 import { asLine } from '../compile/problem.ts'
-import type { Published, ReleaseRef, Slot, Target, TrialBench, TrialKind, TrialResult } from '../model.ts'
+import type { Published, Recipe, ReleaseRef, Slot, Target, TrialBench, TrialKind, TrialResult } from '../model.ts'
 import { breakGlassOf, ordersOf } from '../policy/mode.ts'
 import { type RecipeInput, recipeInput } from '../policy/recipe.ts'
 import { mustSealAnew, releasesOf, sameRelease } from '../rollout/stage.ts'
@@ -249,7 +249,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     }
     if (!isTried(content.address, engine)) {
       if (!stood) await outcome(target, slot, release, newest('trying', 'Trying', 'it is being tried on the engine'))
-      const verdict = await attempt(target, content, existing, signal)
+      const verdict = await attempt(target, recipe, content, signal)
       // Something newer of the target went before: nothing was found out.
       if (verdict.reason === 'Superseded') return waits
       if (verdict.verdict !== 'passed') {
@@ -267,8 +267,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return done(nextExpiry)
   }
 
-  const attempt = async (target: Target, content: Content, existing: Published | undefined, signal: AbortSignal) => {
-    const against = existing === undefined ? undefined : contents.get(existing.address)
+  /** Beside the release with the same settings: what languages or methods open on purpose is no mistake of the namespace's own rules. */
+  const attempt = async (target: Target, recipe: Recipe, content: Content, signal: AbortSignal) => {
+    const alike = await contents.make({ ...recipe, before: [], after: [], exclusions: [] }, 'note')
+    signal.throwIfAborted()
+    const against = alike.status === 'compiled' ? alike.content : undefined
     const { namespace, policy } = target
     const result = await bench.try({ kind: 'delta', namespace, policy, content, ...(against && { against }) }, signal)
     options.triedOne('delta', result)

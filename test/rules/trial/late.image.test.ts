@@ -1,5 +1,6 @@
 /** A bench that does not come to an end, a service that starts anew beside a bench that went on, and addresses. */
 import t from 'tap'
+import type { Content } from '../../../src/rules/compile/compile.ts'
 import { inOwnNetwork } from '../../waf/own-network.ts'
 import { compiled, realRelease, SETUP } from '../compile/support.ts'
 import { settings, startBenchPod, startService } from './support.ts'
@@ -40,6 +41,23 @@ t.test('a service that starts anew goes on with the bench that is there', async 
     verdict: 'passed',
   })
 })
+
+t.test(
+  'try() of a delta holds nothing against what its settings open, beside the release with the same settings',
+  async (t) => {
+    const end = new AbortController()
+    t.teardown(() => end.abort())
+    const bench = await startService(pod.run, end.signal)
+    const setup = { ...SETUP, languages: ['java'], allowedMethods: [...SETUP.allowedMethods, 'PROPFIND', 'MKCOL'] }
+    const text = `SecAction "id:100001,phase:1,pass,nolog"\n`
+    const wider = compiled({ release, setup, before: [{ name: 'rules.conf', text }] })
+    const alike = compiled({ release, setup })
+    const tries = (against: Content) => bench.try({ kind: 'delta', namespace: 'shop', content: wider, against }, never)
+    t.match(await tries(alike), { verdict: 'passed' })
+    // What stood before it is no yardstick for that.
+    t.match(await tries(content), { verdict: 'held', reason: 'LetsAttackPass', detail: /class method: 2 of 2/ })
+  },
+)
 
 t.test('try() rejects with the reason of the signal, and of the end of the service', async (t) => {
   const end = new AbortController()
