@@ -1,7 +1,7 @@
 /** `sekisho rules rollback`: all Pods go back at once, and what they come from is not taken again by itself. */
 import type { Command } from 'commander'
 import type { ReleaseRef } from '../rules/model.ts'
-import { keptVersion } from '../rules/rollout/keep.ts'
+import { isNewer, keptVersion } from '../rules/rollout/keep.ts'
 import type { RolloutState } from '../rules/rollout/state.ts'
 import { EXIT, Exit, examples, type Io } from './command.ts'
 import { type ClusterOptions, clusterOptions, inCluster, orderGiven, readRollout, writeOrder } from './rules-cluster.ts'
@@ -54,6 +54,8 @@ export function wayBack(
   if (to === undefined) throw no(`${version} is not kept; \`sekisho rules pin ${version}\` fetches it.`)
   if (to === null) throw no(`there is no release before ${current.version}.`)
   if (to.version === from.version && to.sha256 === from.sha256) throw no(`${to.version} is what runs.`)
+  if (isNewer(state, to, current))
+    throw no(`${to.version} is newer than ${current.version}; \`sekisho rules pin\` rolls it out.`)
   return { from, to }
 }
 

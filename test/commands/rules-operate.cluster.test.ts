@@ -139,6 +139,10 @@ t.test('sekisho rules, an operator’s day', async (t: Test) => {
       stderr:
         'Cannot go back: 3.3.0 is not kept; `sekisho rules pin 3.3.0` fetches it. Kept are: 4.25.1, 4.25.0, 4.24.0.\n',
     })
+    t.match(await sekisho(['rollback', '--to', '4.25.1', '--why', 'x']), {
+      code: 1,
+      stderr: /^Cannot go back: 4\.25\.1 is newer than 4\.25\.0; `sekisho rules pin` rolls it out\./,
+    })
     t.match(await sekisho(['rollback']), { code: 2, stderr: /--why/ })
     t.equal((await orders(cluster)).rollback, undefined)
   })
