@@ -48,7 +48,7 @@ patches:
  * A cluster of this machine has no DNS of its own: Pods are given the address of the Service to connect to. It is known once the Service
  * is made, so the settings are applied a second time, as an administrator would.
  */
-async function reachWithoutDns(station: Station): Promise<void> {
+export async function reachWithoutDns(station: Station): Promise<void> {
   if (station.dns !== false) return
   const read = async (...args: string[]) => {
     const { code, stdout, stderr } = await station.kubectl(['-n', 'sekisho-system', ...args])
