@@ -1,6 +1,7 @@
 /**
  * The other end of the update protocol, for tests of the rule-updater: a real HTTPS server that follows docs/reference/update-protocol.md to
- * the letter, or fails in the way a test asks for. Bundles and orders are signed with the test's own key.
+ * the letter, or fails in the way a test asks for. Texts are written and read by the service's own code; bundles and orders are signed with
+ * the test's own key.
  */
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
@@ -12,6 +13,9 @@ import { join } from 'node:path'
 import { issueCa, issueLeaf } from '../../certs-job/issue.ts'
 import type { Content } from '../../src/rules/compile/compile.ts'
 import { seal } from '../../src/rules/compile/seal.ts'
+import type { SealedOrders, Wanted } from '../../src/rules/model.ts'
+import { currentText, etagOf, runsIt } from '../../src/rules/serve/current.ts'
+import { parseReport } from '../../src/rules/serve/report.ts'
 import { tarGzOf } from '../rules/archive/pack.ts'
 import { key } from '../rules/compile/support.ts'
 
@@ -95,25 +99,15 @@ export async function startUpdateService({ interval = 1, jitter = 0 } = {}) {
   const bundles = new Map<string, Bundle>()
   let server: https.Server | undefined
   let port = 0
-  let orders: { text: Buffer; signature: Uint8Array } | undefined
+  let orders: SealedOrders | undefined
 
   const current = (request: IncomingMessage, response: ServerResponse): number => {
-    const [generation, id] =
-      /^"([a-z0-9.-]+)\/([0-9a-f]{16}|-)"$/.exec(request.headers['if-none-match'] ?? '')?.slice(1) ?? []
-    const wanted = service.wanted
     if (orders === undefined) return response.writeHead(304).end().statusCode
-    const wantedId = sha256(orders.text).slice(0, 16)
-    if (id === wantedId && (wanted === undefined || wanted.generation === generation))
-      return response.writeHead(304).end().statusCode
-    const of = wanted && [`generation ${wanted.generation}`, `sha256 ${wanted.sha256}`, `bytes ${wanted.bytes}`]
-    const lines = [
-      'sekisho-current 1',
-      ...(of ?? []),
-      `orders ${orders.text.toString('base64')}`,
-      `orders-signature ${Buffer.from(orders.signature).toString('base64')}`,
-    ]
-    response.setHeader('etag', `"${wanted?.generation ?? '-'}/${wantedId}"`)
-    return response.writeHead(200, { 'content-type': 'text/plain' }).end(`${lines.join('\n')}\n`).statusCode
+    const { generation = '', sha256 = '', bytes = 0 } = service.wanted ?? {}
+    const wanted: Wanted = { generation, sha256, bytes, orders, address: '', sequence: 0 }
+    if (runsIt(request.headers['if-none-match'], wanted)) return response.writeHead(304).end().statusCode
+    response.setHeader('etag', etagOf(wanted))
+    return response.writeHead(200, { 'content-type': 'text/plain' }).end(currentText(wanted)).statusCode
   }
   const answer = (request: IncomingMessage, response: ServerResponse): number => {
     const refuse = (status: number, reason: string) =>
@@ -131,13 +125,15 @@ export async function startUpdateService({ interval = 1, jitter = 0 } = {}) {
   }
   const listen = async (given: Certificates = certificates) => {
     server = https.createServer({ cert: given.cert, key: given.key, minVersion: 'TLSv1.2' }, (request, response) => {
-      const report = request.headers['sekisho-report']
+      const header = request.headers['sekisho-report']
+      // Throws, and so ends the test, where the service could not read it.
+      if (header !== undefined) parseReport(header)
+      const report = header === undefined ? undefined : Buffer.from(String(header), 'base64').toString()
       const poll: Poll = {
         at: Date.now(),
         path: request.url!,
         headers: request.headers,
-        report:
-          report === undefined ? undefined : (JSON.parse(Buffer.from(String(report), 'base64').toString()) as Report),
+        report: report === undefined ? undefined : (JSON.parse(report) as Report),
         status: 0,
       }
       polls.push(poll)
@@ -178,11 +174,10 @@ export async function startUpdateService({ interval = 1, jitter = 0 } = {}) {
       sign = key.sign,
     ) => {
       const { mode, sequence, breakGlass = 0, namespace = 'shop' } = order
-      const text = Buffer.from(
-        `sekisho-orders 1\nnamespace ${namespace}\nsequence ${sequence}\nmode ${mode}\nbreak-glass ${breakGlass}\n`,
-      )
-      orders = { text, signature: sign(text) }
-      return sha256(text).slice(0, 16)
+      const text = `sekisho-orders 1\nnamespace ${namespace}\nsequence ${sequence}\nmode ${mode}\nbreak-glass ${breakGlass}\n`
+      const id = sha256(Buffer.from(text)).slice(0, 16)
+      orders = { namespace, sequence, mode, breakGlassUntil: breakGlass, text, signature: sign(Buffer.from(text)), id }
+      return id
     },
     /** A renewed token, as the kubelet writes one: by a rename. */
     setToken: (token: string, { known = true } = {}) => {

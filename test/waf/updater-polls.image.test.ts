@@ -20,6 +20,10 @@ t.teardown(async () => {
   await service.stop()
 })
 const last = () => service.current().at(-1)!
+// One failure must not become that of all that follow.
+t.afterEach(() => {
+  service.faults.length = 0
+})
 const said = (pattern: RegExp) => until(`${pattern} in the log`, () => pattern.test(updater.container.stderr()))
 /** Waits until so many more polls came. */
 const polls = async (count = 1) => {
