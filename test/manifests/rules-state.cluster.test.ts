@@ -9,9 +9,13 @@ t.test('sekisho rules writes its state, recipes and releases, and no other Confi
   t.teardown(() => cluster.stop())
   await cluster.kubectlOk(['apply', '-k', BASE])
   const kubeconfig = await kubeconfigOf(cluster, t.testdir(), 'sekisho-rules')
-  const as = async (...args: string[]) => {
-    const { code, stderr } = await cluster.kubectl(['--kubeconfig', kubeconfig, '-n', 'sekisho-system', ...args])
-    return code === 0 ? 'done' : stderr
+  const as = async (...args: string[]) => said(await cluster.kubectl([...account, ...args]))
+  const account = ['--kubeconfig', kubeconfig, '-n', 'sekisho-system']
+  const said = ({ code, stderr }: { code: number | null; stderr: string }) => (code === 0 ? 'done' : stderr)
+  /** As the service writes: whole. */
+  const replace = async (name: string) => {
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { x: 'y' } })
+    return said(await cluster.kubectl([...account, 'replace', '-f', '-'], { input }))
   }
   const refused = 'sekisho rules may not write ConfigMap'
   // Until this is refused, the API server has not taken the policy up.
@@ -21,17 +25,18 @@ t.test('sekisho rules writes its state, recipes and releases, and no other Confi
   const ours = ['sekisho-rules-state-0', 'sekisho-rules-state-15', 'sekisho-rules-rollout']
   for (const name of [...ours, 'sekisho-recipe-0123456789abcdef', 'sekisho-release-4.25.0-0123456789ab']) {
     t.equal(await as('create', 'configmap', name), 'done', name)
-    t.equal(await as('patch', 'configmap', name, '-p', '{"data":{"x":"y"}}'), 'done', name)
+    t.equal(await replace(name), 'done', name)
     t.equal(await as('delete', 'configmap', name), 'done', name)
   }
   // It comes with the manifests, so that operators need no right to create.
-  t.equal(await as('patch', 'configmap', 'sekisho-rules-orders', '-p', '{"data":{"x":"y"}}'), 'done')
+  t.equal(await replace('sekisho-rules-orders'), 'done')
   const config = (await cluster.kubectlOk(['-n', 'sekisho-system', 'get', 'configmaps', '-o', 'name']))
     .split('\n')
     .filter((line) => /sekisho-(webhook|certs|rules-config|rules-public)/.test(line))
   t.ok(config.length >= 4)
   for (const name of config) {
-    t.match(await as('patch', name, '-p', '{"data":{"x":"y"}}'), refused, name)
+    t.match(await replace(name.split('/')[1]!), refused, name)
+    t.match(await as('patch', name, '-p', '{"data":{"x":"y"}}'), /forbidden/, name)
     t.match(await as('delete', name), refused, name)
   }
   for (const name of ['sekisho-rules', 'sekisho-rules-keys', 'sekisho-rules-state-x', 'sekisho-webhook-abc'])
@@ -39,6 +44,8 @@ t.test('sekisho rules writes its state, recipes and releases, and no other Confi
   t.match(await as('get', 'secret', 'sekisho-rules-signing'), /forbidden/)
   t.match(await as('-n', 'default', 'create', 'configmap', 'sekisho-rules-state-0'), /forbidden/)
   t.equal(await as('-n', 'default', 'get', 'configmaps'), 'done')
+  for (const what of ['pods', 'wafpolicies']) t.equal(await as('get', what, '-A'), 'done')
+  t.match(await as('get', 'namespaces'), /forbidden/)
   t.equal(await as('get', '--raw', '/openid/v1/jwks'), 'done')
   t.equal(await as('get', '--raw', '/.well-known/openid-configuration'), 'done')
   for (const name of config)
