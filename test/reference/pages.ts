@@ -13,6 +13,7 @@ import { CONFIG_ERRORS } from '../../src/config/errors.ts'
 import { rulesConfig } from '../../src/config/rules.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import { webhookConfig } from '../../src/config/webhook.ts'
+import { PUBLISH_METRICS } from '../../src/rules/publish/metrics.ts'
 import { SERVE_ERRORS } from '../../src/rules/serve/errors.ts'
 import { SERVE_METRICS } from '../../src/rules/serve/metrics.ts'
 import { certsPage } from './certs-page.ts'
@@ -20,6 +21,7 @@ import { rbacPage, webhookEntriesPage } from './manifest-pages.ts'
 import { wafPolicyPage } from './policy-page.ts'
 import { rolloutPage } from './rollout-page.ts'
 import { ruleLanguagePage, ruleLintPage } from './rule-pages.ts'
+import { rulesServicePage } from './rules-service-page.ts'
 import { table } from './table.ts'
 
 const MARK = '<!-- from the program -->\n'
@@ -62,6 +64,8 @@ const metrics = (): string =>
     metricTable(ADMISSION_METRICS),
     '## `sekisho rules`: the update protocol',
     metricTable(SERVE_METRICS),
+    '## `sekisho rules`: publishing',
+    metricTable(PUBLISH_METRICS),
   ].join('\n\n')
 
 /** What `sekisho rules` answers updaters when it gives no rules. */
@@ -138,6 +142,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   'webhook-entries': webhookEntriesPage,
   rbac: rbacPage,
   rollout: rolloutPage,
+  'rules-service': rulesServicePage,
   'rule-language': ruleLanguagePage,
   'rule-lint': ruleLintPage,
   'waf-policy': wafPolicyPage,
