@@ -34,6 +34,16 @@ t.test('FairQueue takes deltas before releases of the same turn, and releases al
   t.end()
 })
 
+t.test('FairQueue: who comes later does not go before whoever waits for the same turn', (t) => {
+  const queue = new FairQueue<string>(100)
+  queue.add(waiting('shop', 'a'))
+  queue.add(waiting('shop', 'b'))
+  t.equal(queue.next()?.item, 'delta shop/a')
+  queue.add(waiting('bank', 'a'))
+  t.strictSame(drain(queue), ['delta shop/b', 'delta bank/a'])
+  t.end()
+})
+
 t.test('FairQueue.add() puts a newer candidate in the place of the older one of its lane', (t) => {
   const queue = new FairQueue<string>(100)
   queue.add({ ...waiting('shop', 'a'), item: 'old' })
