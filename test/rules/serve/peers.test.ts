@@ -164,7 +164,10 @@ const nonsense: [what: string, text: string][] = [
     'a state that is none',
     JSON.stringify({ instance: 'x', cursor: 'y', more: false, heard: [{ ...wordsOf(WEB, 1), state: 'fine' }] }),
   ],
-  ['more than 8 MiB', ' '.repeat(9 * 1024 * 1024)],
+  [
+    'more than 8 MiB',
+    JSON.stringify({ instance: 'x', cursor: 'y', more: false, heard: [wordsOf(WEB, 1)] }) + ' '.repeat(9 * 1024 * 1024),
+  ],
 ]
 for (const [what, text] of nonsense)
   t.test(`followPeers() takes nothing from a replica that answers ${what}`, async (t) => {
