@@ -73,7 +73,7 @@ t.test('sekisho-rules counts what requests.prom counts', async (t) => {
 })
 
 t.test('sekisho-rules cuts a report to 4 KiB, whatever status.json says', async (t) => {
-  const detail = '\u0001"\\\u{1f980}'.repeat(180)
+  const detail = '\u0001"\\\u{1f980}'.repeat(300)
   updater.say({ detail })
   await until('the cut report', () => String(last().report!.status['detail']).length > 100)
   t.ok(Buffer.from(String(last().headers['sekisho-report']), 'base64').length <= 4096)
