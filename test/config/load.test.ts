@@ -46,7 +46,7 @@ const cases: [what: string, text: string, says: string[]][] = [
     'a prototype key',
     `${SMALLEST}__proto__: {a: 1}\n`,
     [
-      "ConfigUnknownKey sekisho.yaml:4:1: Cannot use '__proto__': unknown key; known here: listen, health, tls, bodyLimitBytes, drainMs, inject, guard.",
+      "ConfigUnknownKey sekisho.yaml:4:1: Cannot use '__proto__': unknown key; known here: listen, health, tls, bodyLimitBytes, drainMs, inject, guard, policy.",
     ],
   ],
   [
