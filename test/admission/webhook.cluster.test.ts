@@ -135,19 +135,19 @@ t.test('sekisho webhook behind a real API server', async (t) => {
             url: `https://localhost:${service.port}/validate`,
             caBundle: Buffer.from(ca.certPem).toString('base64'),
           },
-          rules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'], operations: ['CREATE'] }],
+          rules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['serviceaccounts'], operations: ['CREATE'] }],
         },
       ],
     }
     await cluster.kubectlOk(['apply', '-f', '-'], { input: JSON.stringify(wrong) })
-    const make = () => cluster.kubectl(['-n', 'shop', 'create', 'configmap', 'a', '--dry-run=server'])
+    const make = () => cluster.kubectl(['-n', 'shop', 'create', 'serviceaccount', 'a', '--dry-run=server'])
     await until('the API server knows the entry', async () => (await make()).code !== 0)
     const { code, stderr } = await make()
     await cluster.kubectlOk(['delete', 'validatingwebhookconfiguration', 'wrong'])
     t.equal(code, 1)
     t.match(
       stderr,
-      /failed calling webhook "wrong.example.com": failed to call webhook: Cannot judge "configmaps" on \/validate: known are pods, .*\. Apply the webhook configurations that belong to this version\. \(NoReviewer\)\n$/,
+      /failed calling webhook "wrong.example.com": failed to call webhook: Cannot judge "serviceaccounts" on \/validate: known are pods, .*\. Apply the webhook configurations that belong to this version\. \(NoReviewer\)\n$/,
     )
   })
 
