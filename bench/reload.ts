@@ -40,7 +40,7 @@ const contents = [100_001, 100_002].map((id) =>
   compiled({ release, before: [{ name: 'r.conf', text: `SecAction "id:${id},phase:1,pass,nolog"\n` }] }),
 )
 
-/** Proportional set size of all nginx processes in a container. */
+/** What all nginx processes in a container hold of their own, each page counted once. */
 function heldBytes(container: { readonly pid: number }): number {
   const inside = readlinkSync(`/proc/${container.pid}/ns/pid`)
   let sum = 0
@@ -48,7 +48,7 @@ function heldBytes(container: { readonly pid: number }): number {
     try {
       if (!/^\d+$/.test(entry) || readlinkSync(`/proc/${entry}/ns/pid`) !== inside) continue
       if (readFileSync(`/proc/${entry}/comm`, 'utf8') !== 'nginx\n') continue
-      sum += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${entry}/smaps_rollup`, 'utf8'))![1]) * 1024
+      sum += Number(/^Pss_Anon:\s+(\d+)/m.exec(readFileSync(`/proc/${entry}/smaps_rollup`, 'utf8'))![1]) * 1024
     } catch {
       // It ended meanwhile.
     }

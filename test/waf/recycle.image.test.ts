@@ -116,23 +116,6 @@ t.test(
   },
 )
 
-t.test('memory that reloads took returns with the exchange', async (t) => {
-  const pss = (pid: number) => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))![1])
-  const held = () => nginxes().reduce((sum, { pid }) => sum + pss(pid) * 1024, 0)
-  await pod.restartWaf()
-  await until('the first exchange', async () => (await recycles()) > 0)
-  await alone()
-  const fresh = held()
-  for (let i = 0; i < 30; i++) await reload()
-  await until('an exchange', async () => (await recycles()) > 1, 100)
-  const { held_bytes } = pod.records().findLast((record) => 'held_bytes' in record)!
-  await alone()
-  const returned = held()
-  t.comment([fresh, Number(held_bytes), returned].map((bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`).join(' → '))
-  t.ok(Number(held_bytes) > fresh)
-  t.ok(Number(held_bytes) - returned > (Number(held_bytes) - fresh) / 3)
-})
-
 for (const victim of ['old', 'new'] as const)
   t.test(
     `the ${victim} nginx killed outright in the middle of an exchange: ready again with the same rules`,
@@ -171,7 +154,7 @@ t.test('nginx killed outright in the middle of a reload: ready again with one of
       'readiness',
       async () => (await pod.ready()) && (await ask(ATTACK).catch(() => undefined))?.status === 403,
     )
-    const now = await until('an answer', () => statusOf(pod).wanted === next && statusOf(pod))
+    const now = await until('an answer', () => (statusOf(pod).wanted === next ? statusOf(pod) : undefined))
     t.ok([before, next].includes(now.generation), `${pause} ms: ${now.generation} ${now.reason}`)
     if (now.state === 'failed') {
       // Only what judged the new one was hit: what was served is served.

@@ -82,7 +82,7 @@ export async function asked(pod: TestPod, generation: string): Promise<SignedSta
   pod.kick(generation)
   return until(`an answer about ${generation} (it said ${JSON.stringify(before)})`, () => {
     const now = statusOf(pod)
-    return now?.wanted === generation && now.state !== 'waiting' && now
+    return now?.wanted === generation && now.state !== 'waiting' ? now : undefined
   })
 }
 

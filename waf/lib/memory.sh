@@ -36,10 +36,11 @@ workers_of() {
   nginxes | awk -v master="$1" '$2 == master { n++ } END { print n + 0 }'
 }
 
-# measure: MEMORY becomes the share of all nginx processes, each page counted once (PSS).
+# measure: MEMORY becomes what all nginx processes hold of their own, each page counted once: not the program's files, which the kernel
+# can drop and which other containers may share.
 measure() {
   MEMORY=$(for _pid in $(nginxes | cut -d' ' -f1); do cat "/proc/$_pid/smaps_rollup" 2> /dev/null; done |
-    awk '$1 == "Pss:" { sum += $2 } END { printf "%d", sum * 1024 }')
+    awk '$1 == "Pss:" { all += $2 } $1 == "Pss_Anon:" { own += $2 } END { printf "%d", (own ? own : all) * 1024 }')
 }
 
 # tend_memory: every few seconds. Not while workers of an earlier configuration still end: theirs comes back by itself, and soon, unless
