@@ -77,6 +77,7 @@ export interface Publisher {
 const RETRY_MS = 15_000
 /** At most so often is a bundle sealed anew since a Pod says that it has seen a higher sequence. */
 const RAISE_MS = 10_000
+const MOST_REMEMBERED = 50_000
 const NEVER = Number.POSITIVE_INFINITY
 
 export function createPublisher(options: PublisherOptions): Publisher {
@@ -306,6 +307,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
       raised.set(key, { seen: Math.max(seen, raised.get(key)?.seen ?? 0), at: now() })
     },
     settle: async (namespace, signal) => {
+      // Namespaces come and go for years: what is forgotten costs one more Event or trial.
+      for (const remembered of [tried, raised, toldOnce, lookedAt])
+        if (remembered.size > MOST_REMEMBERED) remembered.clear()
       const targets = targetsOf(namespace)
       const wanted = new Map([...targets].map(([policy, one]) => [policy, ordersOf(one, settings, now())]))
       const before = new Map(states.of(namespace).targets.map((one) => [one.policy, one.orders?.breakGlassUntil ?? 0]))
@@ -331,6 +335,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       const rules = view.rulesOf(namespace)
       const inputs = [...targets].map(([policy, one]) => [policy, recipeInput(one, rules, settings)] as const)
       for (const policy of targets.keys()) await states.update(namespace, (state) => withSlots(state, policy, releases))
+      let fault: Error | undefined
       const slots: readonly (readonly [Slot, ReleaseRef | undefined])[] = [
         ['current', releases.current],
         ['next', releases.next],
@@ -344,15 +349,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
             if (slot === 'current') lookedAt.set(`${namespace}/${policy}`, targets.get(policy)?.generation ?? 0)
           } catch (error) {
             signal.throwIfAborted()
-            // One target's fault is not the others'.
-            unfinished = true
-            log.warn(
-              { 'k8s.namespace.name': namespace, 'sekisho.policy': policy, 'sekisho.slot': slot, err: error },
-              'could not be published; what stood before stays',
-            )
+            // One target's fault is not the others': they go first.
+            fault ??= new Error(`${namespace}/${policy}, ${slot}: ${(error as Error).message}`, { cause: error })
           }
       // Once `current` is there, what stood in its place may go.
       for (const policy of targets.keys()) await states.update(namespace, (state) => withSlots(state, policy, releases))
+      if (fault !== undefined) throw fault
       return { wakeAt, unfinished }
     },
   }

@@ -28,6 +28,8 @@ const refKey = ({ version, sha256: sum }: ReleaseRef): string => `${version} ${s
 /** These say that the archive is wrong, or its key in wrong hands; the others, that what is configured has changed since. */
 const NEVER: readonly RefusalCode[] = ['BadSignature', 'KeyRevoked', 'SignatureUnreadable']
 
+const RETRY_MS = 5_000
+
 export interface ReleasesOptions {
   readonly kept: Pick<Kept, 'get' | 'write'>
   readonly demands: Pick<Demands, 'trust' | 'layout' | 'limits'>
@@ -133,7 +135,8 @@ export function createReleases(options: ReleasesOptions): Releases {
       const one = parsed.get(key) ?? load(ref)
       parsed.delete(key)
       parsed.set(key, one)
-      one.catch(() => parsed.get(key) === one && parsed.delete(key))
+      // A thousand namespaces that ask for it look once, and again a little later.
+      one.catch(() => setTimeout(() => parsed.get(key) === one && parsed.delete(key), RETRY_MS).unref())
       if (parsed.size > most) parsed.delete(parsed.keys().next().value!)
       return one
     },

@@ -119,6 +119,7 @@ export function createShelf(options: ShelfOptions): BundleShelf {
     )
       return known.sealed
     const sealed = sealOrders(target.orders, keys)
+    if (orders.size > 50_000) orders.clear()
     orders.set(key, { trust: keys.id, sealed })
     return sealed
   }

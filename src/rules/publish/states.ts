@@ -62,13 +62,18 @@ export function createStates(kept: Pick<Kept, 'get' | 'write'>): States {
     writing[shard] = true
     try {
       for (let batch = waiting[shard]!.splice(0); batch.length > 0; batch = waiting[shard]!.splice(0)) {
+        const foreign = new Map<string, string>()
         try {
           await kept.write(shardName(shard), (now) => {
             const data: Record<string, string> = { ...now?.data }
             let changed = false
+            foreign.clear()
             for (const { namespace, change } of batch) {
               const before = data[namespace] === undefined ? undefined : parse(namespace, data[namespace])
-              if (before?.foreign) continue
+              if (before?.foreign) {
+                foreign.set(namespace, before.problem ?? '')
+                continue
+              }
               const after = change?.(before?.state ?? emptyNamespace(namespace))
               if (change === null) delete data[namespace]
               else if (after === undefined) continue
@@ -77,7 +82,11 @@ export function createStates(kept: Pick<Kept, 'get' | 'write'>): States {
             }
             return changed ? { data } : undefined
           })
-          for (const { resolve } of batch) resolve()
+          for (const { namespace, resolve, reject } of batch) {
+            const problem = foreign.get(namespace)
+            if (problem === undefined) resolve()
+            else reject(new Error(`Cannot write over the state of namespace ${namespace}: ${problem}`))
+          }
         } catch (error) {
           for (const { reject } of batch) reject(error)
         }
