@@ -94,6 +94,11 @@ function licencesOf(inputs: readonly string[]): string {
     .join('\n')
 }
 
+/**
+ * Of a licence (LGPL) that asks for the library to be replaceable: a file of its own beside the chunks, as its authors built it.
+ */
+const APART = { name: 'openpgp', file: 'openpgp.mjs', from: 'node_modules/openpgp/dist/node/openpgp.min.mjs' } as const
+
 /** What the program reads at run time, by an address relative to the module: beside the chunks in the bundle. */
 const DATA = [{ from: 'src/rules/trial/corpus', to: 'corpus' }] as const
 
@@ -120,13 +125,24 @@ export async function bundleProgram(folder: string): Promise<void> {
     legalComments: 'none',
     metafile: true,
     logLevel: 'silent',
+    plugins: [
+      {
+        name: 'apart',
+        setup: (building) =>
+          building.onResolve({ filter: new RegExp(`^${APART.name}$`) }, () => ({
+            path: `./${APART.file}`,
+            external: true,
+          })),
+      },
+    ],
     // CommonJS packages inside an ES module still call require() for Node's own modules.
     banner: {
       js: "import{createRequire as __sekishoRequire}from'node:module';const require=__sekishoRequire(import.meta.url);",
     },
   })
+  copyFileSync(join(repository, APART.from), join(folder, 'app', APART.file))
   for (const { from, to } of DATA) cpSync(join(repository, from), join(folder, 'app', to), { recursive: true })
-  writeFileSync(join(folder, 'LICENSES.txt'), licencesOf(Object.keys(metafile.inputs)))
+  writeFileSync(join(folder, 'LICENSES.txt'), licencesOf([...Object.keys(metafile.inputs), APART.from]))
 }
 
 /** Fills `folder` with everything the Dockerfile copies. */
