@@ -31,6 +31,8 @@ export interface Contents {
   /** By address, if it was made. */
   get(address: string): Content | undefined
   readonly size: number
+  /** Different files of all of them. */
+  readonly files: number
 }
 
 /** Names everything of a recipe but the instant. */
@@ -93,6 +95,9 @@ export function createContents({ release, breathe, most = 4000 }: ContentsOption
   return {
     get size() {
       return byAddress.size
+    },
+    get files() {
+      return files.size
     },
     get: (address) => byAddress.get(address),
     make: async (recipe, unknownRules) => {

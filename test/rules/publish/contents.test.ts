@@ -67,6 +67,8 @@ t.test('make() forgets the oldest, and what nobody uses with it', async (t) => {
     [false, true, true],
   )
   t.equal(contents.size, 2)
+  const left = addresses.slice(1).flatMap((one) => contents.get(one)!.sums.map(({ sha256 }) => sha256))
+  t.equal(contents.files, new Set(left).size)
 })
 
 t.test('make() leaves an exclusion out once it is over, and not before', async (t) => {

@@ -136,6 +136,18 @@ t.test('withEngine() and withNewest() change nothing for Pods', (t) => {
   t.end()
 })
 
+t.test(
+  'withPublished() keeps the seal of what is published however often others are sealed, and few of the rest',
+  (t) => {
+    let state = withPublished(empty, publication({ policy: 'quiet' }), NOW)
+    const { sequence } = state.targets[0]!.published[0]!
+    for (let i = 0; i < 3 * MOST_SEALS; i++) state = withPublished(state, publication({ policy: 'busy' }), NOW)
+    t.ok(state.seals.some((seal) => seal.sequence === sequence))
+    t.equal(state.seals.length, MOST_SEALS + 2)
+    t.end()
+  },
+)
+
 t.test('property: sequences only rise, and the seal of what is published is always there', (t) => {
   const step = fc.record({
     policy: fc.constantFrom('', 'web', 'api'),

@@ -16,6 +16,7 @@ import { type Ca, makeCa, makeLeaf, placePair, temporaryDirectory } from '../../
 import { startCluster } from '../../cluster/start.ts'
 import { until } from '../../cluster-cache/lab.ts'
 import { type RunningImage, startImage } from '../../images/run.ts'
+import { kubeconfigOf } from '../../manifests/account.ts'
 import { createUpdater, type Updater } from './updater.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
@@ -51,6 +52,10 @@ export async function startStation(t: Test, { bench = true }: { bench?: boolean 
   await cluster.createNamespace('sekisho-system')
   await cluster.kubectlOk(['apply', '-f', join(ROOT, 'manifests/base/waf-policy.yaml')])
   await cluster.kubectlOk(['wait', '--for=condition=Established', 'crd/wafpolicies.sekisho.dev', '--timeout=30s'])
+  // With no more rights than the installation gives it.
+  for (const file of ['rules-rbac', 'rules-admission'])
+    await cluster.kubectlOk(['apply', '-f', join(ROOT, `manifests/base/${file}.yaml`)])
+  const kubeconfig = await kubeconfigOf(cluster, work, 'sekisho-rules')
   const ca: Ca = await makeCa()
   const tls = join(work, 'tls')
   mkdirSync(tls)
@@ -108,7 +113,7 @@ export async function startStation(t: Test, { bench = true }: { bench?: boolean 
     rulesConfig.parse(config)
     const file = join(work, `rules-${started.length}.yaml`)
     writeFileSync(file, stringify(config))
-    const args = ['rules', 'serve', '--config', file, '--waf-image', WAF_IMAGE, '--kubeconfig', cluster.kubeconfig]
+    const args = ['rules', 'serve', '--config', file, '--waf-image', WAF_IMAGE, '--kubeconfig', kubeconfig]
     const child = spawn(process.execPath, [join(ROOT, 'src/cli.ts'), ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], SEKISHO_POD_NAME: `sekisho-rules-${started.length}` },
