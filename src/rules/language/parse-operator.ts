@@ -16,6 +16,23 @@ export function quoteEnd(text: string, from: number): number {
   return -1
 }
 
+/**
+ * Whether an escaped quote ends the operator to the engine: an escape needs something before it that is neither a macro nor what a % takes along.
+ * By hand, since a regular expression that looks for the end of each macro takes seconds for a text of nothing but `%{`.
+ */
+function endsForEngine(argument: string): boolean {
+  for (let quote = argument.indexOf('"'); quote !== -1; quote = argument.indexOf('"', quote + 1)) {
+    let from = quote
+    while (from > 0 && argument[from - 1] === '\\') from--
+    if (from === quote) continue
+    const before = argument[from - 1]
+    if (before === undefined || (before === '%' && quote - from > 1)) return true
+    if (argument[from - 2] === '%' && before !== '{') return true
+    if (before === '}' && argument.slice(argument.lastIndexOf('}', from - 2) + 1, from - 1).includes('%{')) return true
+  }
+  return false
+}
+
 const named = (text: string): { name: string; argument: string } => {
   const space = text.indexOf(' ')
   return space === -1
@@ -39,8 +56,7 @@ function quotedOperator(scanner: Scanner): Operator {
   const implicit = !text.startsWith('@')
   const { name, argument } = implicit ? { name: 'rx', argument: text } : named(text)
   if (text === '') scanner.fail('BadOperator', open, 'the operator is empty')
-  // An escape needs something before it that is neither a macro nor what a % takes along.
-  if (/(?:^|%\{[^}]*\}|%[^{])\\+"/.test(argument))
+  if (endsForEngine(argument))
     scanner.fail('BadOperator', from, 'to the engine the operator ends at this \\": write \\x22')
   if (text.endsWith('%'))
     scanner.fail('BadOperator', end - 1, 'to the engine %" does not end the operator: write [%] or \\x25')

@@ -121,9 +121,10 @@ class Compiler {
           reader.fail('branch too long in variable-length lookbehind assertion', openedAt)
       }
     const optional = kind === 'condition' && branches.length === 1
+    // Not Math.min(...): a hundred thousand branches are no arguments of a call.
     return {
-      min: optional ? 0 : Math.min(...branches.map(({ min }) => min)),
-      max: Math.max(...branches.map(({ max }) => max)),
+      min: optional ? 0 : branches.reduce((least, { min }) => Math.min(least, min), INFINITE),
+      max: branches.reduce((most, { max }) => Math.max(most, max), 0),
       size: branches.reduce((sum, { size }) => sum + size, 0) + 3 * (branches.length - 1),
     }
   }
