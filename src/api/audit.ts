@@ -95,6 +95,8 @@ export interface Format {
   /** `gcs-usage`, `s3-access`: as `--format` and documentation name it. */
   readonly name: string
   readonly description: string
+  /** How an object of it is cut into what `LineReader` is given: lines, unless it says `json`: then the elements of `{"Records":[…]}`. */
+  readonly framing?: 'lines' | 'json'
   /** How sure it is, 0 to 1, from the first bytes (up to 64 KiB, decompressed) and the object's name. */
   detect(head: string, object: string): number
   /** A reader for one object. Lines come in order, without their line ends; state (headers, chunks of a statement) lives in it. */
@@ -105,9 +107,19 @@ export interface FormatOptions {
   readonly stores: ReadonlyMap<string, StoreRef>
   /** SHA-256 in hexadecimal, for records without an identity. */
   readonly hash: (text: string) => string
+  /** Which database session came from where, shared between the readers of several logs; without it each reader keeps its own. */
+  readonly sessions?: Sessions
+}
+/** Connections are logged in one place, statements in another, without the address: they are joined by instance and session. */
+export interface Sessions {
+  connected(session: string, address: string, time: number): void
+  /** Where the session came from, if that was known by then. */
+  addressOf(session: string, time: number): string | undefined
 }
 export interface LineReader {
   line(text: string, number: number): readonly Read[]
+  /** The start of a line that was longer than the bound. A reader without it has the line set aside. */
+  cut?(text: string, number: number): readonly Read[]
   /** What was still held back (statements in several chunks or lines). */
   end(): readonly Read[]
 }
