@@ -109,7 +109,7 @@ async function all(): Promise<void> {
 }
 
 async function suite(name: string | undefined): Promise<void> {
-  const folder = `${name}/**`
+  const folder = `{${name},*/${name}}/**`
   const found = (['unit', 'cluster', 'image', 'node'] as const).map((group) => [group, filesOf(group, folder)] as const)
   if (name === undefined || found.every(([, files]) => files.length === 0)) {
     const known = [...new Set(globSync('test/*/**/*.test.ts').map((file) => file.split('/')[1]))].sort().join(', ')
