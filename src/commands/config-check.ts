@@ -3,12 +3,17 @@ import type { z } from 'zod'
 import { certsConfig } from '../config/certs.ts'
 import { ConfigError } from '../config/errors.ts'
 import { type Explained, loadConfig } from '../config/load.ts'
+import { rulesConfig } from '../config/rules.ts'
 import { webhookConfig } from '../config/webhook.ts'
 import { EXIT, Exit, examples, type Register } from './command.ts'
 import { wafImageGiven } from './waf-image.ts'
 
 /** A configuration file is one part's; its schema is found by the part's name. */
-export const PARTS: Readonly<Record<string, z.ZodType>> = { webhook: webhookConfig, certs: certsConfig }
+export const PARTS: Readonly<Record<string, z.ZodType>> = {
+  webhook: webhookConfig,
+  rules: rulesConfig,
+  certs: certsConfig,
+}
 
 const asLines = (settings: readonly Explained[]): string => {
   const rows = settings.map(({ path, value, where, sentence }) => [
@@ -33,7 +38,7 @@ export const register: Register = (program, io) => {
     .option('--waf-image <image>', 'inject.image where the file leaves it out, as for `sekisho webhook`')
     .addHelpText(
       'after',
-      examples('sekisho config check webhook.yaml', 'sekisho config check webhook.yaml --output json'),
+      examples('sekisho config check webhook.yaml --output json', 'sekisho config check --part rules rules.yaml'),
     )
     .action((file: string, { part, output, wafImage }: { part: string; output: string; wafImage?: string }) => {
       if (!Object.hasOwn(PARTS, part)) {

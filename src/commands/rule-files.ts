@@ -1,12 +1,13 @@
 /**
- * Rule files as a person gives them: `.conf` files, folders, stdin, or Kubernetes ConfigMaps whose keys are `.conf` files.
+ * Rule files as a person gives them: `.conf` files, folders, archives of a release, stdin, or Kubernetes ConfigMaps whose keys are `.conf` files.
  * A folder is read in the order in which the engine loads it: setup, what plugins configure, rules by name, what plugins add after them.
  */
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { EXIT, Exit, type Io } from './command.ts'
 import { readDocuments } from './documents.ts'
+import { readGivenRelease } from './rule-release.ts'
 
 export interface RuleFiles {
   readonly files: { readonly name: string; readonly text: string }[]
@@ -28,15 +29,27 @@ const place = (path: string): string => {
   return /-after\.conf$/.test(path) ? '4' : '3'
 }
 
-async function fromFolder(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true })
+/** The names of rule files among all, in the order of loading. */
+function inOrder(entries: readonly string[]): string[] {
   const rules = entries.filter((name) => /\.conf$|crs-setup\.conf\.example$/.test(name))
   // The example is the setup only where there is no setup.
   const setup = rules.some((name) => /(?:^|\/)crs-setup\.conf$/.test(name))
   return rules
     .filter((name) => !setup || !name.endsWith('.example'))
     .toSorted((a, b) => place(a).localeCompare(place(b)) || (a < b ? -1 : 1))
-    .map((name) => join(folder, name))
+}
+
+/** `coreruleset-X-minimal.tar.gz`: its files, and the names of those that rules read. */
+async function fromArchive(path: string): Promise<RuleFiles> {
+  const { files } = await readGivenRelease(path)
+  const decoder = new TextDecoder()
+  return {
+    files: inOrder([...files.keys()]).map((name) => ({
+      name: `${path}#${name}`,
+      text: decoder.decode(files.get(name)!.bytes),
+    })),
+    data: [...files.keys()].map((name) => basename(name)),
+  }
 }
 
 async function fromConfigMaps(path: string, io: Io): Promise<RuleFiles['files']> {
@@ -53,6 +66,7 @@ async function fromConfigMaps(path: string, io: Io): Promise<RuleFiles['files']>
 /** Reads what the paths name. @throws {Exit} with the path and what is wrong */
 export async function readRuleFiles(paths: readonly string[], io: Io): Promise<RuleFiles> {
   const files: RuleFiles['files'] = []
+  const packed: string[] = []
   const folders = new Set<string>()
   const one = async (path: string): Promise<void> => {
     folders.add(dirname(path))
@@ -61,8 +75,13 @@ export async function readRuleFiles(paths: readonly string[], io: Io): Promise<R
   for (const path of paths) {
     try {
       if (path === '-') files.push({ name: 'stdin', text: await text(io.stdin) })
-      else if ((await stat(path)).isDirectory()) for (const file of await fromFolder(path)) await one(file)
-      else if (/\.(?:ya?ml|json)$/.test(path)) files.push(...(await fromConfigMaps(path, io)))
+      else if ((await stat(path)).isDirectory())
+        for (const name of inOrder(await readdir(path, { recursive: true }))) await one(join(path, name))
+      else if (/\.(?:tar\.gz|tgz)$/.test(path)) {
+        const archive = await fromArchive(path)
+        files.push(...archive.files)
+        packed.push(...archive.data)
+      } else if (/\.(?:ya?ml|json)$/.test(path)) files.push(...(await fromConfigMaps(path, io)))
       else await one(path)
     } catch (error) {
       if (error instanceof Exit) throw error
@@ -71,5 +90,5 @@ export async function readRuleFiles(paths: readonly string[], io: Io): Promise<R
   }
   if (files.length === 0) throw new Exit(EXIT.usage, `Cannot read ${paths.join(', ')}: there is no .conf file in it.`)
   const beside = await Promise.all([...folders].map((folder) => readdir(folder)))
-  return { files, data: beside.flat() }
+  return { files, data: [...beside.flat(), ...packed] }
 }

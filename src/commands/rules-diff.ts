@@ -1,5 +1,4 @@
 /** `sekisho rules diff A B`: which rules a release, a bundle or any set of rule files adds, takes away and changes. */
-import { stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { type Difference, difference, type RuleLine } from '../rules/compile/diff.ts'
 import { type Catalogue, catalogue } from '../rules/language/catalogue.ts'
@@ -7,24 +6,9 @@ import { parse } from '../rules/language/parse.ts'
 import { asLine } from '../rules/language/problem.ts'
 import { EXIT, Exit, examples, type Io } from './command.ts'
 import { readRuleFiles } from './rule-files.ts'
-import { readGivenRelease } from './rule-release.ts'
-
-const isArchive = async (path: string): Promise<boolean> =>
-  /\.(?:tar\.gz|tgz)$/.test(path) &&
-  (await stat(path)
-    .then((found) => found.isFile())
-    .catch(() => false))
-
-async function textsOf(path: string, io: Io): Promise<{ name: string; text: string }[]> {
-  if (!(await isArchive(path))) return (await readRuleFiles([path], io)).files
-  const { files } = await readGivenRelease(path)
-  return [...files]
-    .filter(([name]) => name.endsWith('.conf'))
-    .map(([name, { bytes }]) => ({ name, text: Buffer.from(bytes).toString() }))
-}
 
 async function load(path: string, io: Io): Promise<Catalogue> {
-  const read = (await textsOf(path, io)).map(({ name, text }) => ({ name, ...parse(text, name) }))
+  const read = (await readRuleFiles([path], io)).files.map(({ name, text }) => ({ name, ...parse(text, name) }))
   const [fault] = read.flatMap(({ problems }) => problems)
   if (fault !== undefined) throw new Exit(EXIT.usage, `Cannot compare ${path}: ${asLine(fault)}`)
   return catalogue(read)
@@ -50,7 +34,8 @@ export const registerDiff = (rules: Command, io: Io): void => {
     .addOption(new Option('-o, --output <format>', '`json` for machines').choices(['text', 'json']).default('text'))
     .addHelpText(
       'after',
-      examples('sekisho rules diff coreruleset-4.22.0-minimal.tar.gz coreruleset-4.25.0-minimal.tar.gz'),
+      `${examples('sekisho rules diff coreruleset-4.22.0-minimal.tar.gz coreruleset-4.25.0-minimal.tar.gz')}
+Exit codes: 0 compared, 2 not tried.\n`,
     )
     .action(async (before: string, after: string, { output }: { output: string }) => {
       const found = difference(await load(before, io), await load(after, io))

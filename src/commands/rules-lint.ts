@@ -40,19 +40,22 @@ export const registerLint = (rules: Command, io: Io): void => {
   rules
     .command('lint')
     .description('say what is wrong with rules, without a cluster')
-    .argument('<file...>', 'rule files, folders of them, or ConfigMaps in YAML; - is stdin')
+    .argument('<file...>', 'rule files, folders of them, a release’s archive, or ConfigMaps in YAML; - is stdin')
     .addOption(
       new Option('-k, --kind <kind>', 'a namespace’s own rules, held to the allow-list, or a rule set as released')
         .choices(['custom', 'release'])
         .default('custom'),
     )
-    .option('-r, --release <folder>', 'the release that the rules run with: what exclusions name must be in it')
+    .option(
+      '-r, --release <path>',
+      'folder or archive of the release that the rules run with: no id may be one of its own',
+    )
     .addOption(new Option('-o, --output <format>', '`json` for machines').choices(['text', 'json']).default('text'))
     .addHelpText(
       'after',
       `${examples(
         'sekisho rules lint rules.conf',
-        'sekisho rules lint configmap.yaml --release coreruleset-4.25.0',
+        'sekisho rules lint configmap.yaml --release coreruleset-4.25.0-minimal.tar.gz',
         'sekisho rules lint --kind release coreruleset-4.25.0',
       )}
 Exit codes: 0 nothing is wrong, 1 something is, 2 not tried.\n`,

@@ -104,13 +104,14 @@ t.test('sekisho config check', async (t) => {
   t.test('config check exits with 2 for a part that is none', async (t) => {
     t.match(await run('config', 'check', file, '--part', 'wbhook'), {
       code: 2,
-      stderr: /--part must be webhook, certs/,
+      stderr: /--part must be webhook, rules, certs/,
     })
   })
   t.test('config check takes the files of the installation', async (t) => {
     const folder = join(import.meta.dirname, '../../manifests/base/config')
     t.equal((await run('config', 'check', join(folder, 'webhook.yaml'), '--waf-image', 'x')).code, 0)
     t.equal((await run('config', 'check', join(folder, 'certs.yaml'), '--part', 'certs')).code, 0)
+    t.equal((await run('config', 'check', join(folder, 'rules.yaml'), '--part', 'rules')).code, 0)
   })
 })
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
 import { main } from '../../src/cli.ts'
+import { tarGzOf } from '../rules/archive/pack.ts'
 
 const GOOD = `SecRule REQUEST_FILENAME "@streq /a" "id:100001,phase:1,deny,status:403"\n`
 const folder = t.testdir({
@@ -83,6 +84,40 @@ t.test('rules lint knows the rules of the release', async (t) => {
   t.match(await run([at('taken.conf'), '--release', at('release')]), {
     code: 1,
     stdout: /id 942100 is taken by .*REQUEST-942\.conf:1/,
+  })
+})
+
+t.test('rules lint reads a release as it is packed, alone and for the ids that it takes', async (t) => {
+  const rule = (id: number, operator = '@rx a') =>
+    `SecRule ARGS "${operator}" "id:${id},phase:2,pass,ver:'OWASP_CRS/4.25.0'"\n`
+  const bodies = {
+    'crs-setup.conf.example': 'SecDefaultAction "phase:1,log,pass"\n',
+    'rules/REQUEST-901-INITIALIZATION.conf': rule(901001),
+    'rules/REQUEST-942.conf': rule(942100, '@pmFromFile words.data'),
+    'rules/REQUEST-949-BLOCKING-EVALUATION.conf': rule(949001),
+    'rules/RESPONSE-959-BLOCKING-EVALUATION.conf': rule(959001),
+    'rules/words.data': 'a\n',
+  }
+  const pack = (files: Readonly<Record<string, string>>) =>
+    tarGzOf(
+      Object.entries(files).map(([path, text]) => ({ name: `coreruleset-4.25.0/${path}`, body: Buffer.from(text) })),
+    )
+  const path = at('coreruleset-4.25.0-minimal.tar.gz')
+  writeFileSync(path, await pack(bodies))
+  t.match(await run(['--kind', 'release', path]), { code: 0, stdout: '5 files, 4 rules: nothing is wrong\n' })
+  t.match(await run([at('taken.conf'), '--release', path]), {
+    code: 1,
+    stdout: /id 942100 is taken by .*minimal\.tar\.gz#rules\/REQUEST-942\.conf:1/,
+  })
+  writeFileSync(
+    path,
+    await pack({ ...bodies, 'rules/words.data': '', 'rules/REQUEST-949-BLOCKING-EVALUATION.conf': 'SecRul\n' }),
+  )
+  t.match(await run(['--kind', 'release', path]), { code: 1, stdout: /#rules\/REQUEST-949-.*:1: unknown directive/ })
+  writeFileSync(path, 'no archive')
+  t.match(await run(['--kind', 'release', path]), {
+    code: 2,
+    stderr: /Cannot read the release .*: The 10 bytes begin with/,
   })
 })
 
