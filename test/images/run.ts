@@ -118,6 +118,13 @@ const DEVICES_AND_PROC = [
     options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=65536k'],
   },
   { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
+  // The container's own cgroup, where a program reads its limits.
+  {
+    destination: '/sys/fs/cgroup',
+    type: 'cgroup',
+    source: 'cgroup',
+    options: ['nosuid', 'noexec', 'nodev', 'relatime', 'ro'],
+  },
 ]
 
 /** The OCI runtime configuration of one container. */

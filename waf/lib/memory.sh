@@ -1,29 +1,45 @@
 # shellcheck shell=sh disable=SC2034
-# The engine leaks with every reload, and only the end of its processes gives that back. So when nginx holds more than a budget after a
-# reload, it is exchanged by USR2: a new master and new workers on the same listeners, then QUIT for the old ones. No request is lost.
+# The engine leaks a little with every reload, and an allocator keeps what a large rule set once took; only the end of the processes gives
+# that back. So when nginx holds more than a budget after a reload, it is exchanged by USR2: a new master and new workers on the same
+# listeners, then QUIT for the old ones. No request is lost.
 #
 #     PID 1 ── nginx (old) ── nginx (new) ── workers        USR2: the new master is the old one's child
 #     PID 1 ── nginx (new) ── workers                       after QUIT it is PID 1's, and can be exchanged in its turn
 
+# The container's own, where Kubernetes mounts it.
+CGROUP=/sys/fs/cgroup
 # Since the master that runs was started: only these leak. Exchanges, for /metrics.
 RELOADS_OF_MASTER=0 RECYCLES_DONE=0 RECYCLES_FAILED=0
 # What nginx held when last asked, in bytes. Uptimes: of the last exchange, and the wait that follows it.
 MEMORY=0 RECYCLED=0 RECYCLE_WAIT=0
 # Ticks until the next look where below 0; ticks that a look was put off above.
 LOOKS=0
+# Whether nginx was not yet asked since it was exchanged.
+FRESH=no
 
-# memory_budget: half of the container's limit, where there is one: an exchange needs room for both.
-memory_budget() {
-  _limit=
-  for _file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
-    [ -z "$_limit" ] || break
-    read -r _limit 2> /dev/null < "$_file" || _limit=
+# memory_limit: the container's, in bytes; empty where there is none. The first kind of cgroup says so by more than a terabyte.
+memory_limit() {
+  for _file in "$CGROUP/memory.max" "$CGROUP/memory/memory.limit_in_bytes"; do
+    _limit=
+    read -r _limit 2> /dev/null < "$_file" || continue
+    case $_limit in
+      '' | *[!0-9]* | ?????????????*) ;;
+      *) printf '%s' "$_limit" ;;
+    esac
+    return
   done
-  case $_limit in
-    # No limit, or one of more than a terabyte, which is how the first kind of cgroup says so.
-    '' | *[!0-9]* | ?????????????*) printf '%s' $((192 * 1024 * 1024)) ;;
-    *) printf '%s' $((_limit / 2)) ;;
-  esac
+}
+
+# memory_budget: an exchange needs room for the old and the new, beside the bodies in the temp volume, which count in the same limit.
+memory_budget() {
+  _limit=$(memory_limit)
+  if [ -z "$_limit" ]; then
+    printf '%s' $((192 * 1024 * 1024))
+  elif [ "${TMP_BYTES:-0}" -lt $((_limit / 2)) ]; then
+    printf '%s' $(((_limit - ${TMP_BYTES:-0}) / 2))
+  else
+    printf '%s' $((_limit / 4))
+  fi
 }
 
 # nginxes: each nginx in this container as "PID PARENT".
@@ -36,36 +52,49 @@ workers_of() {
   nginxes | awk -v master="$1" '$2 == master { n++ } END { print n + 0 }'
 }
 
-# measure: MEMORY becomes what all nginx processes hold of their own, each page counted once: not the program's files, which the kernel
-# can drop and which other containers may share.
+# measure: MEMORY becomes what all nginx processes hold of their own, each page counted once. That is what counts in the container's limit
+# and what an exchange gives back: of the rest of the cgroup's figure, files can be dropped by the kernel, and bodies in the temp volume
+# stay. A kernel that does not tell it by process tells it of the whole container, some 3 MiB more.
 measure() {
   MEMORY=$(for _pid in $(nginxes | cut -d' ' -f1); do cat "/proc/$_pid/smaps_rollup" 2> /dev/null; done |
-    awk '$1 == "Pss:" { all += $2 } $1 == "Pss_Anon:" { own += $2 } END { printf "%d", (own ? own : all) * 1024 }')
+    awk '$1 == "Pss_Anon:" { own += $2 } END { printf "%.0f", own * 1024 }')
+  for _file in "$CGROUP/memory.stat" "$CGROUP/memory/memory.stat"; do
+    if [ "$MEMORY" = 0 ] && [ -r "$_file" ]; then
+      MEMORY=$(awk '$1 == "anon" || $1 == "total_rss" { own = $2 } END { printf "%.0f", own }' "$_file")
+    fi
+  done
 }
 
-# tend_memory: every few seconds. Not while workers of an earlier configuration still end: theirs comes back by itself, and soon, unless
-# reloads follow each other closely.
+# look: measures, and reports what differs by a tenth.
+look() {
+  _memory=$MEMORY
+  measure
+  if [ "$FRESH" = yes ] || [ $((MEMORY * 10)) -gt $((_memory * 11)) ] || [ $((MEMORY * 10)) -lt $((_memory * 9)) ]; then
+    report "$LAST_WANTED" "$STATE_WORD" "$LAST_REASON" "$LAST_DETAIL"
+  fi
+  if [ "$FRESH" = yes ] && [ "$MEMORY" -gt "$MEMORY_BUDGET" ]; then
+    log warn "A fresh nginx holds more than its budget: the container's limit is too small for these rules" held_bytes "$MEMORY" budget_bytes "$MEMORY_BUDGET"
+  fi
+  FRESH=no
+}
+
+# tend_memory: every few seconds; looks after a reload or an exchange, else once a minute. Not while workers of an earlier configuration
+# still end: theirs comes back by itself, and soon, unless reloads follow each other closely.
 tend_memory() {
-  [ "$RELOADS_OF_MASTER" -gt 0 ] || return 0
   LOOKS=$((LOOKS + 1))
   [ "$LOOKS" -gt 0 ] || return 0
   if [ "$(nginxes | wc -l)" -gt $((WORKERS + 1)) ] && [ "$LOOKS" -lt 12 ]; then return 0; fi
-  _memory=$MEMORY
-  measure
-  if [ "$MEMORY" -le "$MEMORY_BUDGET" ]; then
-    # Again in a minute, or after the next reload.
+  look
+  if [ "$MEMORY" -le "$MEMORY_BUDGET" ] || [ "$RELOADS_OF_MASTER" = 0 ]; then
     LOOKS=-12
-    if [ $((MEMORY * 10)) -gt $((_memory * 11)) ] || [ $((MEMORY * 10)) -lt $((_memory * 9)) ]; then
-      report "$LAST_WANTED" "$STATE_WORD" "$LAST_REASON" "$LAST_DETAIL"
-    fi
     return 0
   fi
   read -r _up _ < /proc/uptime
   _up=${_up%.*}
   [ $((_up - RECYCLED)) -ge "$RECYCLE_WAIT" ] || return 0
-  RECYCLED=$_up
+  RECYCLED=$_up _others=$(nginxes)
   if recycle; then
-    RECYCLES_DONE=$((RECYCLES_DONE + 1)) RECYCLE_WAIT=$RECYCLE_SECONDS
+    RECYCLES_DONE=$((RECYCLES_DONE + 1)) RECYCLE_WAIT=$RECYCLE_SECONDS LOOKS=0 FRESH=yes
     log info "nginx held more than its budget and was exchanged" held_bytes "$MEMORY" budget_bytes "$MEMORY_BUDGET"
   else
     # Twice as long each time: what failed once may fail again.
@@ -74,6 +103,20 @@ tend_memory() {
     log error "Cannot exchange nginx: it goes on as it is" held_bytes "$MEMORY" budget_bytes "$MEMORY_BUDGET"
   fi
   report "$LAST_WANTED" "$STATE_WORD" "$LAST_REASON" "$LAST_DETAIL"
+}
+
+# end_young OLD BEFORE: each nginx that came since BEFORE (as nginxes says it) and is no worker of OLD, until none is left: a new master
+# that came up too late would serve the rules of today for ever, beside the old one.
+end_young() {
+  _found=yes
+  while [ -n "$_found" ]; do
+    _found=$(nginxes | while read -r _pid _parent; do
+      if printf '%s\n' "$2" | grep -q "^$_pid "; then continue; fi
+      if [ "$_parent" = "$1" ] && grep -q '^nginx: worker' "/proc/$_pid/cmdline" 2> /dev/null; then continue; fi
+      kill -KILL "$_pid" 2> /dev/null && echo "$_pid"
+    done)
+    [ -z "$_found" ] || sleep 0.1
+  done
 }
 
 # recycle: 1 where the new nginx did not come up; the old one then goes on.
@@ -89,7 +132,7 @@ recycle() {
       [ "$_new" != "$_old" ] || _new=''
     fi
     if [ "$_tries" -gt 150 ] || gone "$_old" || { [ -n "$_new" ] && ! nginxes | grep -q "^$_new "; }; then
-      [ -z "$_new" ] || kill -KILL "$_new" 2> /dev/null
+      end_young "$_old" "$_others"
       return 1
     fi
   done

@@ -48,11 +48,6 @@ read_settings() {
   WORKERS=${SEKISHO_WORKERS:-2}
   number SEKISHO_WORKERS "$WORKERS" 1 64
 
-  MEMORY_BUDGET=${SEKISHO_MEMORY_BUDGET_BYTES:-$(memory_budget)}
-  case $MEMORY_BUDGET in '' | *[!0-9]* | 0* | ?????????????????*) wrong SEKISHO_MEMORY_BUDGET_BYTES 'a number of bytes' "$MEMORY_BUDGET" ;; esac
-  RECYCLE_SECONDS=${SEKISHO_RECYCLE_SECONDS:-300}
-  number SEKISHO_RECYCLE_SECONDS "$RECYCLE_SECONDS" 1 86400
-
   # For records, and the namespace for whom something must be signed; Kubernetes names hold nothing else.
   POD_NAME=${SEKISHO_POD_NAME:-} POD_NAMESPACE=${SEKISHO_POD_NAMESPACE:-} POD_UID=${SEKISHO_POD_UID:-}
   case $POD_NAME$POD_NAMESPACE$POD_UID in
@@ -76,4 +71,8 @@ read_settings() {
       log warn "bodies larger than the temp volume will be answered 503" body_limit "$BODY_LIMIT" tmp_bytes "$TMP_BYTES"
     fi
   fi
+  MEMORY_BUDGET=${SEKISHO_MEMORY_BUDGET_BYTES:-$(memory_budget)}
+  case $MEMORY_BUDGET in '' | *[!0-9]* | 0* | ?????????????????*) wrong SEKISHO_MEMORY_BUDGET_BYTES 'a number of bytes' "$MEMORY_BUDGET" ;; esac
+  RECYCLE_SECONDS=${SEKISHO_RECYCLE_SECONDS:-300}
+  number SEKISHO_RECYCLE_SECONDS "$RECYCLE_SECONDS" 1 86400
 }

@@ -38,9 +38,12 @@ sekisho_waf_reloads_total{outcome="failed"} $RELOADS_FAILED
 # HELP sekisho_waf_break_glass_until_seconds Since 1970: until when the WAF only detects, whatever its mode; 0 for not.
 # TYPE sekisho_waf_break_glass_until_seconds gauge
 sekisho_waf_break_glass_until_seconds $BREAK_GLASS
-# HELP sekisho_waf_memory_bytes What nginx held when last asked, after a reload.
+# HELP sekisho_waf_memory_bytes What nginx held of its own when last asked.
 # TYPE sekisho_waf_memory_bytes gauge
 sekisho_waf_memory_bytes $MEMORY
+# HELP sekisho_waf_memory_budget_bytes What nginx may hold after a reload before it is exchanged.
+# TYPE sekisho_waf_memory_budget_bytes gauge
+sekisho_waf_memory_budget_bytes $MEMORY_BUDGET
 # HELP sekisho_waf_recycles_total Exchanges of nginx for its memory since the container started, by outcome.
 # TYPE sekisho_waf_recycles_total counter
 sekisho_waf_recycles_total{outcome="done"} $RECYCLES_DONE
