@@ -11,7 +11,7 @@ const BASE = resolve(import.meta.dirname, '../../manifests/base')
 const IMAGES = ['sekisho', 'sekisho-waf', 'sekisho-ids'] as const
 
 /** The overlay's text: the cluster's images, and an IDS that watches only labelled nodes, so that a blind node can be shown. */
-export function overlay(base: string, images: Station['images'], interfaces?: string): string {
+export function overlay(base: string, images: Station['images'], interfaces?: string, more = ''): string {
   const image = IMAGES.map(
     (name) =>
       `  - {name: ${IMAGE_DEFAULT.prefix}/${name}, newName: "${images.prefix}/${name}", newTag: "${images.tag}"}`,
@@ -41,7 +41,7 @@ ${image.join('\n')}
 patches:
   - target: {kind: DaemonSet, name: sekisho-ids}
     patch: '${JSON.stringify(watched)}'
-`
+${more}`
 }
 
 /**
@@ -69,13 +69,20 @@ export async function reachWithoutDns(station: Station): Promise<void> {
   await read('rollout', 'restart', 'deployment/sekisho-webhook')
 }
 
-export async function install(station: Station, tell: Narrator): Promise<void> {
+/** What an administrator's own overlay says besides: text of the kustomization, and files it names. */
+export interface More {
+  readonly text: string
+  readonly files: Readonly<Record<string, string>>
+}
+
+export async function install(station: Station, tell: Narrator, more: More = { text: '', files: {} }): Promise<void> {
   tell.step('Install')
   const work = realpathSync(mkdtempSync(join(tmpdir(), 'sekisho-install-')))
   const folder = join(work, 'overlay')
   try {
     mkdirSync(folder)
-    const text = overlay(relative(folder, BASE), station.images, station.interfaces)
+    const text = overlay(relative(folder, BASE), station.images, station.interfaces, more.text)
+    for (const [name, content] of Object.entries(more.files)) writeFileSync(join(folder, name), content)
     writeFileSync(join(folder, 'kustomization.yaml'), text)
     tell.file('overlay/kustomization.yaml', text)
     await tell.command('kubectl apply -k overlay', () => station.kubectl(['apply', '-k', 'overlay'], { cwd: work }), {

@@ -40,17 +40,25 @@ export interface Upstream {
 const REPOSITORY = '/coreruleset/coreruleset'
 const DOWNLOAD = `${REPOSITORY}/releases/download/`
 
+/** Where it listens; under that name its certificate is good. */
+export interface Place {
+  readonly host: string
+  readonly address: string
+  readonly port: number
+}
+const LOOPBACK: Place = { host: 'localhost', address: '127.0.0.1', port: 0 }
+
 /** One for all of a test file: its RSA keys take a second. */
 let certificates: ReturnType<typeof issue> | undefined
-const issue = async () => {
+const issue = async (host: string) => {
   const terms = { now: Date.now(), days: 30, backdateMs: 60_000 }
   const ca = await issueCa(terms)
-  const leaf = await issueLeaf({ ...ca, notAfter: terms.now + 30 * 86_400_000 }, ['localhost'], terms)
+  const leaf = await issueLeaf({ ...ca, notAfter: terms.now + 30 * 86_400_000 }, [host], terms)
   return { ca: ca.certPem, cert: leaf.certPem, key: leaf.keyPem }
 }
 
-export async function startUpstream(): Promise<Upstream> {
-  certificates ??= issue()
+export async function startUpstream({ host, address, port }: Place = LOOPBACK): Promise<Upstream> {
+  certificates ??= issue(host)
   const { ca, cert, key } = await certificates
 
   const send = (request: IncomingMessage, response: ServerResponse, body: Uint8Array, type: string) => {
@@ -88,10 +96,10 @@ export async function startUpstream(): Promise<Upstream> {
   }
 
   const server = https.createServer({ key, cert }, answer)
-  server.listen(0, '127.0.0.1')
+  server.listen(port, address)
   await once(server, 'listening')
   const upstream: Upstream = {
-    address: `https://localhost:${(server.address() as AddressInfo).port}`,
+    address: `https://${host}:${(server.address() as AddressInfo).port}`,
     ca,
     listed: [],
     files: new Map(),
