@@ -21,9 +21,10 @@ export async function* follow(source: RuleSource, options: FollowOptions): Async
   try {
     while (true) {
       await clock.sleep(waitMs, signal)
-      const fetched = await source.fetch({ known: options.known(), signal, clock, http })
+      const known = options.known()
+      const fetched = await source.fetch({ known, signal, clock, http })
       failures = fetched.status === 'refused' ? failures + 1 : 0
-      waitMs = nextFetch(fetched, { everyMs, failures, random: random() })
+      waitMs = nextFetch(fetched, { everyMs, failures, random: random(), nothingYet: known === undefined })
       yield fetched
     }
   } catch (error) {

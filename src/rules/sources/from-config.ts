@@ -12,7 +12,7 @@ import { createHttp } from './http.ts'
 import { httpsArchive } from './https-archive.ts'
 import { trustedKeys } from './keys.ts'
 import { Refusal } from './refusals.ts'
-import type { RuleSource } from './source.ts'
+import { type RuleSource, ruleSource } from './source.ts'
 import type { Trust } from './trust.ts'
 
 export interface Surroundings {
@@ -43,6 +43,15 @@ const trustOf = (part: Part, { readFile }: Pick<Surroundings, 'readFile'>): Trus
     },
   }
 }
+
+/** While there is no release, nothing is fetched that could not be believed: looking for the key alone costs upstream nothing. */
+const keyFirst = (source: RuleSource, { trust }: Demands): RuleSource =>
+  trust.by !== 'signature'
+    ? source
+    : ruleSource(source.kind, source.name, async (context) => {
+        if (context.known === undefined) await trust.keys()
+        return source.fetch(context)
+      })
 
 const tokenOf = (file: string, { readFile }: Surroundings) =>
   file === ''
@@ -103,20 +112,23 @@ export const createSources = (
     shrinkPercent: 50,
   })
   const { downloadBytes } = limits
-  const crsSource =
+  const crsDemands = forCrs(`CRS from ${crs.from === 'github' ? crs.github.repository : placeOf(crs)} (${crs.line})`)
+  const crsSource = keyFirst(
     crs.from === 'github'
       ? githubRelease(
           { ...crs.github, ...tokenOf(crs.github.tokenFile, around), line: crs.line, downloadBytes },
-          forCrs(`CRS from ${crs.github.repository} (${crs.line})`),
+          crsDemands,
         )
-      : elsewhere(crs, forCrs(`CRS from ${placeOf(crs)} (${crs.line})`), settings, around)
+      : elsewhere(crs, crsDemands, settings, around),
+    crsDemands,
+  )
   if (ids.from === 'none') return { crs: crsSource }
   const forIds: Demands = {
     ...demands(idsLayout, ids, `IDS rules from ${placeOf(ids)}`),
     minimumRules: ids.minimumRules,
     shrinkPercent: ids.shrinkPercent,
   }
-  return { crs: crsSource, ids: elsewhere(ids, forIds, settings, around) }
+  return { crs: crsSource, ids: keyFirst(elsewhere(ids, forIds, settings, around), forIds) }
 }
 
 /** The one client for all sources. */

@@ -46,6 +46,11 @@ const refuse = (code: ConstructorParameters<typeof Refusal>[0]) => () => {
   throw new Refusal(code, 'because.')
 }
 
+t.test('follow() looks for a missing key every few minutes, until there is a release', async (t) => {
+  const { slept } = await run([refuse('NoKey'), refuse('NoKey'), unchanged, refuse('NoKey')])
+  t.same(slept.slice(1), [3.75 * MINUTE, 3.75 * MINUTE, HOUR, HOUR])
+})
+
 t.test('follow() backs off while upstream is down, and is on time again once it answers', async (t) => {
   const down = refuse('Unreachable')
   const { slept, reasons, asked } = await run([unchanged, down, down, down, unchanged, down, refuse('BadSignature')])

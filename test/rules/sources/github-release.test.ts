@@ -406,3 +406,20 @@ t.test('githubRelease() refuses whatever is wrong, each with its own reason, and
     })
   }
 })
+
+t.test(
+  'createSources() asks upstream nothing while there is neither a key nor a release, and verifies once there is one',
+  async (t) => {
+    const world = await worldWith(t)
+    const key = world.files.get('/keys.asc')!
+    world.files.delete('/keys.asc')
+    t.match(await world.fetch(), { status: 'refused', reason: 'NoKey', detail: /\/keys\.asc: ENOENT/ })
+    t.same(world.upstream.requests, [])
+    world.files.set('/keys.asc', key)
+    const fetched = await world.fetch()
+    t.equal(fetched.status, 'new')
+    world.files.delete('/keys.asc')
+    const { known } = fetched as { known: Known }
+    t.match(await world.fetch({ known }), { status: 'unchanged' }, 'what is known needs no key again')
+  },
+)

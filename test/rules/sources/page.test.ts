@@ -30,7 +30,7 @@ const should = (): string =>
         ]),
     ),
     '## Reasons for a refusal',
-    'The current set stays in each case. *Passes* means that the next try comes after a minute, then two, four and so on; otherwise after the usual interval.',
+    'The current set stays in each case. *Passes* means that the next try comes after a minute, then two, four and so on; otherwise after the usual interval. `NoKey` before the first release comes without a question to upstream, and the key is looked for every few minutes.',
     table(
       ['reason', 'what it means', 'what mends it', 'passes'],
       Object.entries(REFUSALS).map(([code, { sentence, remedy, passing }]) => [

@@ -38,6 +38,16 @@ t.test('nextFetch() spreads, backs off and waits as it is told', (t) => {
   t.end()
 })
 
+t.test('nextFetch() looks for a key soon while there is no release, and only then', (t) => {
+  const soon = (reason: RefusalCode, random: number, nothingYet: boolean) =>
+    nextFetch(refused(reason), { everyMs: HOUR, failures: 9, random, nothingYet })
+  t.same([soon('NoKey', 0, true), soon('NoKey', 1, true)], [2.5 * MINUTE, 5 * MINUTE])
+  t.equal(soon('NoKey', 0.5, false), HOUR)
+  t.equal(soon('BadSignature', 0.5, true), HOUR)
+  t.equal(nextFetch(refused('NoKey'), { everyMs: MINUTE, failures: 1, random: 0.5, nothingYet: true }), MINUTE)
+  t.end()
+})
+
 t.test('nextFetch() never asks sooner than after half a minute, for any reason and any chance', (t) => {
   for (const reason of Object.keys(REFUSALS) as RefusalCode[])
     for (const random of [0, 0.3, 0.999]) {
