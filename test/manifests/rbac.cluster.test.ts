@@ -11,82 +11,14 @@ import t, { type Test } from 'tap'
 import { issueCa, issueLeaf } from '../../certs-job/issue.ts'
 import type { KubeObject } from '../../src/api/kube.ts'
 import { startWebhook } from '../admission/webhook-process.ts'
-import type { Cluster } from '../cluster/cluster.ts'
 import { run } from '../cluster/run.ts'
 import { startCluster } from '../cluster/start.ts'
 import { kubeconfigOf } from './account.ts'
 import { BASE, callingUrl, configurationsOf, objectsOf, render } from './render.ts'
+import { compareRights } from './rights.ts'
 
 const CLI = join(import.meta.dirname, '../../src/cli.ts')
 const objects = objectsOf(await render(BASE))
-
-/** One right: a verb on a resource; `*` where a namespace or name does not limit it. */
-interface Right {
-  readonly namespace: string
-  readonly resource: string
-  readonly name: string
-  readonly verb: string
-}
-interface Rule {
-  readonly apiGroups: string[]
-  readonly resources: string[]
-  readonly resourceNames?: string[]
-  readonly verbs: string[]
-}
-const said = ({ verb, resource, name, namespace }: Right) => `${verb} ${resource} ${name} in ${namespace}`
-
-const grantedTo = (account: string): Right[] =>
-  objects
-    .filter(({ kind }) => kind === 'RoleBinding' || kind === 'ClusterRoleBinding')
-    .filter((binding) => (binding['subjects'] as { name: string }[]).some(({ name }) => name === account))
-    .flatMap((binding) => {
-      const ref = binding['roleRef'] as { kind: string; name: string }
-      const namespace = binding.metadata?.namespace ?? '*'
-      const role = objects.find(
-        ({ kind, metadata }) =>
-          kind === ref.kind && metadata?.name === ref.name && (metadata.namespace ?? '*') === namespace,
-      )
-      return (role!['rules'] as Rule[]).flatMap((rule) =>
-        rule.resources.flatMap((resource) =>
-          (rule.resourceNames ?? ['*']).flatMap((name) =>
-            rule.verbs.map((verb) => ({ namespace, resource, name, verb })),
-          ),
-        ),
-      )
-    })
-
-interface AuditEvent {
-  readonly verb: string
-  readonly user: { readonly username: string }
-  readonly objectRef?: { readonly resource: string; readonly namespace?: string; readonly name?: string }
-  readonly responseStatus?: { readonly code: number }
-  readonly requestURI: string
-}
-const allows = (granted: Right, { verb, objectRef }: AuditEvent): boolean =>
-  objectRef !== undefined &&
-  granted.verb === verb &&
-  granted.resource === objectRef.resource &&
-  (granted.namespace === '*' || granted.namespace === objectRef.namespace) &&
-  (granted.name === '*' || granted.name === objectRef.name)
-
-const compare = async (t: Test, cluster: Cluster, account: string): Promise<void> => {
-  const user = `system:serviceaccount:sekisho-system:${account}`
-  const events = ((await cluster.auditLog()) as unknown as AuditEvent[]).filter((event) => event.user.username === user)
-  const rights = grantedTo(account)
-  t.ok(events.length > 0 && rights.length > 0)
-  t.same(
-    events
-      .filter((event) => event.responseStatus?.code === 403 || !rights.some((right) => allows(right, event)))
-      .map(({ verb, requestURI }) => `${verb} ${requestURI}`),
-    [],
-    `${account} calls nothing that is not granted`,
-  )
-  t.same(
-    rights.filter((right) => !events.some((event) => allows(right, event))).map(said),
-    [],
-    `${account} is granted nothing that is not called`,
-  )
-}
 
 /** A Pod without labels in a namespace without labels, as the API server sends it while our watch is a moment behind. */
 const askWithoutLabels = (port: number, caPem: string): Promise<number> =>
@@ -143,7 +75,7 @@ t.test('the certificate job calls what it is granted, and is granted nothing els
   const kubeconfig = await kubeconfigOf(cluster, work, 'sekisho-certs')
   const done = await run(process.execPath, [CLI, 'certs', 'ensure', '--kubeconfig', kubeconfig])
   t.equal(done.code, 0, done.stderr)
-  await compare(t, cluster, 'sekisho-certs')
+  await compareRights(t, cluster, 'sekisho-certs')
 })
 
 t.test('the webhook calls what it is granted, and is granted nothing else', async (t) => {
@@ -193,5 +125,5 @@ t.test('the webhook calls what it is granted, and is granted nothing else', asyn
   // A review that no label explains: the watch must be behind, so the namespace is looked at live.
   t.equal(await askWithoutLabels(webhook.port, ca.certPem), 200)
   t.equal(await askWithForgery(webhook.port, ca.certPem), 200)
-  await compare(t, cluster, 'sekisho-webhook')
+  await compareRights(t, cluster, 'sekisho-webhook')
 })

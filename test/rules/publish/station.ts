@@ -13,7 +13,7 @@ import { stringify } from 'yaml'
 import type { WafPolicy } from '../../../src/api/waf-policy.ts'
 import { rulesConfig } from '../../../src/config/rules.ts'
 import { type Ca, makeCa, makeLeaf, placePair, temporaryDirectory } from '../../admission/support.ts'
-import { startCluster } from '../../cluster/start.ts'
+import { type StartOptions, startCluster } from '../../cluster/start.ts'
 import { until } from '../../cluster-cache/lab.ts'
 import { type RunningImage, startImage } from '../../images/run.ts'
 import { kubeconfigOf } from '../../manifests/account.ts'
@@ -45,9 +45,12 @@ export function placeSigning(directory: string) {
   return { keys: [raw(pair.publicKey), raw(next.publicKey)] as const, next }
 }
 
-export async function startStation(t: Test, { bench = true }: { bench?: boolean } = {}) {
+export async function startStation(
+  t: Test,
+  { bench = true, ...options }: { bench?: boolean } & Partial<StartOptions> = {},
+) {
   const work = temporaryDirectory(t)
-  const cluster = await startCluster({ size: 'control-plane' })
+  const cluster = await startCluster({ size: 'control-plane', ...options })
   t.teardown(() => cluster.stop())
   await cluster.createNamespace('sekisho-system')
   await cluster.kubectlOk(['apply', '-f', join(ROOT, 'manifests/base/waf-policy.yaml')])
@@ -196,6 +199,7 @@ export async function startStation(t: Test, { bench = true }: { bench?: boolean 
     JSON.parse(await cluster.kubectlOk([...args, '-o', 'json'])) as T
   return {
     cluster,
+    kubeconfig,
     work,
     ca,
     tls,
