@@ -18,11 +18,17 @@ export interface Resolved {
   readonly conflicts: ReadonlyMap<TargetKey, readonly Conflict[]>
 }
 
+/**
+ * So many policies of a namespace count, the oldest. What is known of one costs time and room for each, and one namespace shall not take those
+ * of the others.
+ */
+export const MOST_POLICIES = 50
+
 type Selecting = Pick<WafPolicy, 'namespace' | 'name' | 'created'> & {
   readonly spec: Pick<WafPolicy['spec'], 'selector'>
 }
 
-const byAge = (a: Selecting, b: Selecting): number =>
+export const byAge = (a: Pick<Selecting, 'created' | 'name'>, b: Pick<Selecting, 'created' | 'name'>): number =>
   a.created - b.created || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)
 
 /** Terminating Pods count as well: they serve until they are gone. */

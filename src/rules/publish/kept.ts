@@ -44,7 +44,8 @@ export interface KeptOptions {
   readonly signal: AbortSignal
   /** Asked before each write: why there must be none. */
   readonly forbidden: () => string | undefined
-  readonly changed: (name: string) => void
+  /** @param ours it is what we wrote, and nothing else */
+  readonly changed: (name: string, ours: boolean) => void
 }
 
 export interface KeptSink {
@@ -65,14 +66,15 @@ export function createKept(options: KeptOptions): Kept & KeptSink {
   const views = new Map<string, KeptView>()
   const path = `/api/v1/namespaces/${namespace}/configmaps`
 
-  const seen = (view: KeptView) => {
+  const take = (view: KeptView, ours: boolean) => {
     const known = views.get(view.name)
     if (known !== undefined && !isNewer(view, known)) return
     views.set(view.name, view)
-    changed(view.name)
+    changed(view.name, ours)
   }
+  const seen = (view: KeptView) => take(view, false)
   const gone = (name: string) => {
-    if (views.delete(name)) changed(name)
+    if (views.delete(name)) changed(name, false)
   }
   const reread = async (name: string): Promise<void> => {
     try {
@@ -102,7 +104,7 @@ export function createKept(options: KeptOptions): Kept & KeptSink {
     const answer = before
       ? await client.request<never>('PUT', `${path}/${name}`, { body, signal })
       : await client.request<never>('POST', path, { body, signal })
-    seen(projectKept(answer))
+    take(projectKept(answer), true)
   }
 
   return {

@@ -2,6 +2,7 @@
 import type { WafPolicy } from '../../api/waf-policy.ts'
 import type { PolicySettings } from '../../config/rules.ts'
 import type { Heard, PodFact, Target } from '../model.ts'
+import { MOST_POLICIES } from '../policy/follow.ts'
 import { breakGlassOf, effectiveMode } from '../policy/mode.ts'
 import { countCustomRules } from '../policy/recipe.ts'
 import type { PolicyFacts } from '../policy/status.ts'
@@ -12,7 +13,7 @@ import type { States } from './states.ts'
 import type { View } from './view.ts'
 
 export interface Gathering {
-  readonly view: Pick<View, 'podsOf' | 'policyOf' | 'resolved'>
+  readonly view: Pick<View, 'podsOf' | 'policyOf' | 'resolved' | 'policiesOf'>
   readonly states: Pick<States, 'of'>
   readonly shelf: Pick<BundleShelf, 'publishedFor' | 'isTried' | 'runs'>
   readonly heard: (uid: string) => Heard | undefined
@@ -51,6 +52,7 @@ export function gatherFacts(
 ): PolicyFacts {
   const { view, states, shelf, settings, now } = around
   const { namespace, name } = policy
+  if (!view.policiesOf(namespace).some((one) => one.name === name)) return factsBeyond(policy, settings)
   const state = states.of(namespace)
   const target = state.targets.find((one) => one.policy === name)
   const current = target?.published.find(({ slot }) => slot === 'current')
@@ -89,6 +91,22 @@ export function gatherFacts(
     breakGlass: breakGlassOf(policy, settings, now()),
   }
 }
+
+/** One that has no effect: no Pod follows it, and nobody may be told that its glass is open. */
+const factsBeyond = (policy: WafPolicy, settings: PolicySettings): PolicyFacts => ({
+  customRules: 0,
+  pods: { total: 0, enforcing: 0, pending: 0, failed: 0, outdatedEngine: 0 },
+  problems: [
+    {
+      where: '',
+      message: `it has no effect: the ${MOST_POLICIES} oldest policies of a namespace count, and it is younger: delete what is not needed, or let one policy select more Pods`,
+    },
+  ],
+  failures: [],
+  conflictsWith: [],
+  mode: effectiveMode(policy, settings),
+  breakGlass: { status: 'closed' },
+})
 
 function trialOf(
   looked: boolean,

@@ -106,6 +106,7 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
   const heardOf = (pod: PodFact) => heard?.of(pod.uid)
 
   const view = createView((changed, what) => {
+    if (what === 'status') return status.look(changed)
     if (what === 'pods') void shelf.prepare(changed)
     scheduler.wake(changed, what !== 'pods')
     status.look(changed)
@@ -115,8 +116,10 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
     namespace,
     signal,
     forbidden: () => (leads() ? undefined : 'this replica does not lead'),
-    changed: (name) => {
+    changed: (name, ours) => {
       for (const changed of states.reread(name)) {
+        // Somebody else wrote or deleted it: what stands there is held against what the namespace says, and made anew.
+        if (!ours) scheduler.wake(changed)
         void shelf.prepare(changed)
         status.look(changed)
       }
@@ -242,7 +245,7 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
   const countRules = customRuleCounter(recipes)
   const status = createStatusWriter({
     client,
-    policiesOf: view.policiesOf,
+    policiesOf: (where) => [...view.policiesOf(where), ...view.beyond(where)],
     factsOf: (policy) =>
       gatherFacts(
         policy,

@@ -13,6 +13,9 @@ import {
 } from '../rollout/target-state.ts'
 import type { Kept } from './kept.ts'
 
+/** Of one namespace. A ConfigMap holds many, so that without a bound one of them could keep the others from being written. */
+export const MOST_NAMESPACE_BYTES = 128 * 1024
+
 export type Change = (state: NamespaceState) => NamespaceState | undefined
 
 export interface States {
@@ -62,30 +65,43 @@ export function createStates(kept: Pick<Kept, 'get' | 'write'>): States {
     writing[shard] = true
     try {
       for (let batch = waiting[shard]!.splice(0); batch.length > 0; batch = waiting[shard]!.splice(0)) {
-        const foreign = new Map<string, string>()
+        /** Namespaces whose change is not written, and why. */
+        const refused = new Map<string, string>()
         try {
           await kept.write(shardName(shard), (now) => {
             const data: Record<string, string> = { ...now?.data }
             let changed = false
-            foreign.clear()
+            refused.clear()
             for (const { namespace, change } of batch) {
               const before = data[namespace] === undefined ? undefined : parse(namespace, data[namespace])
               if (before?.foreign) {
-                foreign.set(namespace, before.problem ?? '')
+                refused.set(namespace, `Cannot write over the state of namespace ${namespace}: ${before.problem}`)
                 continue
               }
               const after = change?.(before?.state ?? emptyNamespace(namespace))
+              const text = after === undefined ? undefined : printNamespace(after)
               if (change === null) delete data[namespace]
-              else if (after === undefined) continue
-              else data[namespace] = printNamespace(after)
+              else if (text === undefined) continue
+              else {
+                const size = Buffer.byteLength(text)
+                // What makes it smaller is written.
+                if (size > MOST_NAMESPACE_BYTES && size >= Buffer.byteLength(data[namespace] ?? '')) {
+                  refused.set(
+                    namespace,
+                    `Cannot keep the state of namespace ${namespace}: ${size} bytes are more than the ${MOST_NAMESPACE_BYTES} that one may take; it has ${after!.targets.length} WafPolicies: delete some`,
+                  )
+                  continue
+                }
+                data[namespace] = text
+              }
               changed ||= data[namespace] !== before?.text
             }
             return changed ? { data } : undefined
           })
           for (const { namespace, resolve, reject } of batch) {
-            const problem = foreign.get(namespace)
-            if (problem === undefined) resolve()
-            else reject(new Error(`Cannot write over the state of namespace ${namespace}: ${problem}`))
+            const why = refused.get(namespace)
+            if (why === undefined) resolve()
+            else reject(new Error(why))
           }
         } catch (error) {
           for (const { reject } of batch) reject(error)
