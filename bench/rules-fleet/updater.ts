@@ -44,12 +44,13 @@ interface Answer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: Buffer
 }
-/** Until the service says otherwise. */
-const INTERVAL = 30
+/** Until the service says otherwise, s. */
+const FIRST_INTERVAL = 30
 
 export function createUpdater({ service, token, address, image, engine, loadMs }: UpdaterOptions): Updater {
   const authorization = `Bearer ${token}`
   let [generation, placed, placedAt, orders, requests, faults] = ['', '', 0, '', 0, 0]
+  let interval = FIRST_INTERVAL
 
   const get = (path: string, headers: Record<string, string>) =>
     new Promise<Answer>((resolve, reject) => {
@@ -97,7 +98,7 @@ export function createUpdater({ service, token, address, image, engine, loadMs }
   })
   /** As waf/lib/pace.sh does: twice as long each time, not below what was asked for, half of it by chance. */
   const backOff = (asked: number): number => {
-    const first = generation === '' ? 2 : INTERVAL
+    const first = generation === '' ? 2 : interval
     const longest = Math.max(asked || 0, Math.min(300, first * 2 ** faults++))
     return longest * (1 - Math.random() / 2)
   }
@@ -142,14 +143,15 @@ export function createUpdater({ service, token, address, image, engine, loadMs }
           'sekisho-report': Buffer.from(JSON.stringify(report())).toString('base64'),
         })
         ms = performance.now() - begun
-        const [interval, jitter] = ['sekisho-interval', 'sekisho-jitter'].map((name) => Number(answer.headers[name]))
+        const [told, jitter] = ['sekisho-interval', 'sekisho-jitter'].map((name) => Number(answer.headers[name]))
+        interval = told || interval
         if (answer.status !== 200 && answer.status !== 304)
-          return { ms, failure: String(answer.status), waitSeconds: backOff(interval!) }
+          return { ms, failure: String(answer.status), waitSeconds: backOff(told!) }
         const loading = answer.status === 200 ? await take(answer.body.toString()) : 0
         faults = 0
         // It asks once more a moment after the WAF has decided, to tell it.
         if (loading > 0) return { ms, waitSeconds: loading / 1000 + 1 + 2 * Math.random() }
-        return { ms, waitSeconds: interval! - Math.random() * jitter! }
+        return { ms, waitSeconds: interval - Math.random() * jitter! }
       } catch (error) {
         const { code, message } = error as NodeJS.ErrnoException
         return { ...(ms !== undefined && { ms }), failure: code ?? message, waitSeconds: backOff(0) }

@@ -19,6 +19,8 @@ const STAGES = [
   'pod/fast/pod-complete',
   'pod/fast/pod-delete',
 ]
+/** Of the Pods' range, and of no real node. */
+export const FAKE_ADDRESSES = '10.244.128.0/17'
 export const FAKE_TAINT = { key: 'kwok.x-k8s.io/node', value: 'fake', effect: 'NoSchedule' } as const
 
 export interface FakeNodes {
@@ -46,7 +48,7 @@ export async function startKwok(cluster: Cluster, options: EnsureOptions = {}): 
     // Without leases the nodes fall back to NotReady, and their Pods to Ready=False, for good.
     '--node-lease-duration-seconds=120',
     `--server-address=127.0.0.1:${port}`,
-    '--cidr=10.245.0.0/16',
+    `--cidr=${FAKE_ADDRESSES}`,
   ]
   const part = new Part({ name: 'kwok', command: kwok, args }, work)
   const healthy = async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok

@@ -14,7 +14,7 @@ import { createInterface } from 'node:readline'
 import { stringify } from 'yaml'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { APP_IMAGE } from '../../cluster/images/names.ts'
-import { FAKE_TAINT, startKwok } from '../../cluster/kwok.ts'
+import { FAKE_ADDRESSES, FAKE_TAINT, startKwok } from '../../cluster/kwok.ts'
 import { startCluster } from '../../cluster/start.ts'
 import { until } from '../../cluster-cache/lab.ts'
 import { overlay, reachWithoutDns } from '../../e2e/install.ts'
@@ -210,8 +210,8 @@ export async function simulate(cluster: Cluster, pods: readonly FleetPod[], like
     const spec = { audiences: ['sekisho-rules'], expirationSeconds: 3600, boundObjectRef }
     return (await post<{ status: { token: string } }>(cluster, path, { spec })).status.token
   })
-  // The addresses that kwok gave lead nowhere: here they are the node's own.
-  const route = await cluster.exec('ip', ['route', 'add', 'local', '10.245.0.0/16', 'dev', 'lo'])
+  // The addresses that kwok gave lead nowhere: here they are the node's own. They are of the Pods' range, so kube-proxy leaves them as they are.
+  const route = await cluster.exec('ip', ['route', 'add', 'local', FAKE_ADDRESSES, 'dev', 'lo'])
   if (route.code !== 0) throw new Error(`Cannot speak from the Pods' addresses: ${route.stderr}`)
   const line = [...cluster.enter(), process.execPath, join(import.meta.dirname, 'simulated.ts')]
   const child = spawn(line[0]!, line.slice(1), {
