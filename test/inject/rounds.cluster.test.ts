@@ -56,12 +56,14 @@ const NEUTRALISED: Record<string, object> = {
   }),
   'a forged init container that ends': pod('init', { initContainers: [container('sekisho-rules', evil)] }),
   'a forged volume': pod('volume', { volumes: [{ name: 'sekisho-run', configMap: { name: 'own-rules' } }] }),
-  'the annotation of a static Pod': pod(
-    'mirror',
-    { nodeName: 'a', automountServiceAccountToken: false },
-    { annotations: { 'kubernetes.io/config.mirror': 'x' } },
-  ),
 }
+
+/** The API server itself lets no Pod pass for a node's that carries a token, and ours do. */
+const MIRROR = pod(
+  'mirror',
+  { nodeName: 'a', automountServiceAccountToken: false },
+  { annotations: { 'kubernetes.io/config.mirror': 'x' } },
+)
 
 const mount = { volumeMounts: [{ name: 'sekisho-run', mountPath: '/x' }] }
 const REFUSED: Record<string, object> = {
@@ -178,6 +180,10 @@ tap.test('a tenant cannot get round the gate', async (t) => {
     const { ports } = JSON.parse(made.metadata.annotations['sekisho.dev/status'])
     t.same(ports, [{ name: 'http', port: 8080, listener: 15080, protocol: 'http' }], `${what}: the status is true`)
   }
+  const mirror = await tenant(['create', '-f', '-'], MIRROR)
+  t.equal(mirror.code, 1, 'the annotation of a static Pod: not made')
+  t.match(mirror.stderr, 'a mirror pod may not use ServiceAccountToken volume projections')
+
   for (const [what, object] of Object.entries(REFUSED)) {
     const { code, stderr } = await tenant(['create', '-f', '-'], object)
     t.equal(code, 1, what)
