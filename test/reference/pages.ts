@@ -16,6 +16,7 @@ import { webhookConfig } from '../../src/config/webhook.ts'
 import { PUBLISH_METRICS } from '../../src/rules/publish/metrics.ts'
 import { SERVE_ERRORS } from '../../src/rules/serve/errors.ts'
 import { SERVE_METRICS } from '../../src/rules/serve/metrics.ts'
+import { auditDetectorsPage } from './audit-page.ts'
 import { certsPage } from './certs-page.ts'
 import { rbacPage, webhookEntriesPage } from './manifest-pages.ts'
 import { wafPolicyPage } from './policy-page.ts'
@@ -147,6 +148,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   'rule-lint': ruleLintPage,
   'waf-policy': wafPolicyPage,
   'update-protocol': updateProtocol,
+  'audit-detectors': auditDetectorsPage,
 }
 export const PAGE_NAMES = Object.keys(PAGES)
 

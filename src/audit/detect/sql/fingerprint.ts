@@ -5,7 +5,7 @@
  *     SELECT * FROM `orders` WHERE id IN (1, 2, 3) -- page 7      →      select * from orders where id in (?+)
  */
 import type { Statement } from '../../../api/audit.ts'
-import { isSign, isWord, type Token, tokens } from './tokens.ts'
+import { isWord, type Token, tokens } from './tokens.ts'
 
 const MOST_SHOWN = 500
 
@@ -13,7 +13,6 @@ const MOST_SHOWN = 500
 export const fingerprint = (sql: string, engine: Statement['engine']): string => fingerprintOf(tokens(sql, engine))
 
 export function fingerprintOf(list: readonly Token[]): string {
-  // mysqldump marks each of its reads, whatever the table.
   const parts = collapse(shapes(list))
   const text = parts
     .join(' ')
@@ -71,14 +70,15 @@ function shapes(list: readonly Token[]): string[] {
 /** Lists of values are one, however long: `in (?+)`, `values (?+)`, `limit ?`. */
 function collapse(parts: readonly string[]): string[] {
   const out: string[] = []
+  const ends = valueLists(parts)
   let at = 0
   while (at < parts.length) {
-    const end = valueList(parts, at)
+    const end = ends.get(at)
     if (end !== undefined && ['in', 'values', 'value', 'any', 'all'].includes(out.at(-1) ?? '')) {
       out.push('(?+)')
       at = end
       // Further rows of the same INSERT.
-      while (parts[at] === ',' && valueList(parts, at + 1) !== undefined) at = valueList(parts, at + 1)!
+      while (parts[at] === ',' && ends.has(at + 1)) at = ends.get(at + 1)!
     } else if (parts[at] === 'limit' && parts[at + 1] === '?') {
       out.push('limit', '?')
       at += 2
@@ -90,20 +90,23 @@ function collapse(parts: readonly string[]): string[] {
   }
   return sameUnions(out)
 }
-/** Where a list in parentheses of values alone, functions of values too, ends; undefined for anything else, subqueries above all. */
-function valueList(parts: readonly string[], start: number): number | undefined {
-  if (parts[start] !== '(') return undefined
-  let depth = 0
-  for (let at = start; at < parts.length; at++) {
-    const part = parts[at]!
-    if (part === '(') depth++
+/**
+ * Of each opening parenthesis with values alone in it, functions of values too, where its list ends; subqueries have none. In one pass: whoever
+ * nests a hundred thousand of them must not cost a hundred thousand passes.
+ */
+function valueLists(parts: readonly string[]): ReadonlyMap<number, number> {
+  const ends = new Map<number, number>()
+  let open: number[] = []
+  for (const [at, part] of parts.entries()) {
+    if (part === '(') open.push(at)
     else if (part === ')') {
-      depth--
-      if (depth === 0) return at + 1
-    } else if (part === 'select' || part === 'with' || part === 'table') return undefined
+      const start = open.pop()
+      if (start !== undefined) ends.set(start, at + 1)
+    } else if (part === 'select' || part === 'with' || part === 'table') open = []
   }
   // Cut off inside the list.
-  return parts.length
+  for (const start of open) ends.set(start, parts.length)
+  return ends
 }
 
 /** `select … union select …` of one shape is one, as pt-fingerprint has it. */
@@ -129,8 +132,3 @@ function sameUnions(parts: readonly string[]): string[] {
   }
   return out
 }
-
-/** Whether mysqldump or pg_dump wrote it: they mark or shape their reads so. */
-export const isDump = (sql: string, list: readonly Token[]): boolean =>
-  /^\s*SELECT \/\*!40001 SQL_NO_CACHE \*\//.test(sql) ||
-  (isWord(list[0], 'copy') && isWord(list.at(isSign(list.at(-1), ';') ? -2 : -1), 'stdout'))
