@@ -3,7 +3,7 @@
  * errors that say what would mend them.
  */
 import { randomUUID } from 'node:crypto'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { SYSTEM_NAMESPACE } from '../api/names.ts'
 import { findAccess } from '../cluster/access.ts'
 import { type ApiClient, ApiError, createApiClient } from '../cluster/api-client.ts'
@@ -18,7 +18,7 @@ import {
 import { parseRollout, ROLLOUT_CONFIGMAP, ROLLOUT_KEY, type RolloutState } from '../rules/rollout/state.ts'
 import type { Parsed } from '../rules/rollout/stored.ts'
 import { VERSION } from '../version.ts'
-import { EXIT, Exit } from './command.ts'
+import { EXIT, Exit, examples, type Io } from './command.ts'
 
 export interface ClusterOptions {
   readonly kubeconfig?: string
@@ -31,6 +31,34 @@ export const clusterOptions = (command: Command): Command =>
     .option('--system-namespace <name>', 'where Sekisho is installed', SYSTEM_NAMESPACE)
     .option('--kubeconfig <file>', 'kubeconfig; without it KUBECONFIG or ~/.kube/config')
     .option('--context <name>', 'context of the kubeconfig')
+
+export interface OrderOptions extends ClusterOptions {
+  readonly why?: string
+  readonly dryRun?: boolean
+  readonly output: 'text' | 'json'
+}
+
+/** What every command that gives an order takes and says, with its examples. */
+export const orderOptions = (command: Command, ...lines: string[]): Command =>
+  clusterOptions(
+    command.addOption(
+      new Option('-o, --output <format>', '`json` for machines').choices(['text', 'json']).default('text'),
+    ),
+  ).addHelpText(
+    'after',
+    `${examples(...lines)}
+Exit codes: 0 written, 1 refused, 2 not tried, 3 the cluster could not be asked.\n`,
+  )
+
+/** Says what was ordered. `order` is what stands in the ConfigMap now, or would; null where it was taken away. */
+export const tellOrder = (
+  io: Io,
+  { output, dryRun = false }: OrderOptions,
+  kind: OrderKind,
+  order: Order<OrderKind> | null,
+  text: string,
+): void =>
+  void io.stdout.write(output === 'json' ? `${JSON.stringify({ kind, dryRun, order, message: text })}\n` : `${text}\n`)
 
 const TIMEOUT_MS = 30_000
 

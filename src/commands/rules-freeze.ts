@@ -1,13 +1,8 @@
 /** `sekisho rules freeze UNTIL | off`: no new release and no further stage for a while. Going back works all the same. */
 import type { Command } from 'commander'
-import { EXIT, Exit, examples, type Io } from './command.ts'
-import { type ClusterOptions, clusterOptions, inCluster, orderGiven, writeOrder } from './rules-cluster.ts'
+import { EXIT, Exit, type Io } from './command.ts'
+import { inCluster, type OrderOptions, orderGiven, orderOptions, tellOrder, writeOrder } from './rules-cluster.ts'
 import { parseUntil } from './until.ts'
-
-interface Options extends ClusterOptions {
-  readonly why?: string
-  readonly dryRun?: boolean
-}
 
 /** Who freezes for longer forgets it, and stands without updates. */
 const MOST_DAYS = 90
@@ -29,36 +24,30 @@ function untilOf(text: string, now: number): number {
   return until
 }
 
-async function freeze(text: string, options: Options, io: Io): Promise<void> {
+async function freeze(text: string, options: OrderOptions, io: Io): Promise<void> {
   const until = text === 'off' ? undefined : untilOf(text, Date.now())
   await inCluster(options, async (cluster) => {
     const order = until === undefined ? undefined : { until, ...(await orderGiven(cluster, options.why)) }
     await writeOrder(cluster, 'freeze', order, { dryRun: options.dryRun })
     const would = options.dryRun ? 'Would be: ' : ''
-    io.stdout.write(
+    const told =
       until === undefined
-        ? `${would}Releases are taken as they come.\n`
-        : `${would}No release is taken and no further stage begins until ${new Date(until).toISOString()}.\n`,
-    )
+        ? 'Releases are taken as they come.'
+        : `No release is taken and no further stage begins until ${new Date(until).toISOString()}.`
+    tellOrder(io, options, 'freeze', order ?? null, `${would}${told}`)
   })
 }
 
 export const registerFreeze = (rules: Command, io: Io): void => {
-  clusterOptions(
+  orderOptions(
     rules
       .command('freeze')
       .description('take no release and begin no stage until then; going back works all the same')
       .argument('<until>', 'a time in RFC 3339, a span such as 90m, 48h or 7d, or off')
       .option('--why <text>', 'for those who come after you')
       .option('--dry-run', 'ask the API server whether it would be taken, write nothing'),
-  )
-    .addHelpText(
-      'after',
-      examples(
-        'sekisho rules freeze 48h --why "the great sale"',
-        'sekisho rules freeze 2026-12-27T06:00:00Z',
-        'sekisho rules freeze off',
-      ),
-    )
-    .action((until: string, options: Options) => freeze(until, options, io))
+    'sekisho rules freeze 48h --why "the great sale"',
+    'sekisho rules freeze 2026-12-27T06:00:00Z',
+    'sekisho rules freeze off',
+  ).action((until: string, options: OrderOptions) => freeze(until, options, io))
 }

@@ -3,13 +3,16 @@ import type { Command } from 'commander'
 import { keptVersion } from '../rules/rollout/keep.ts'
 import { compareVersions } from '../rules/rollout/newer.ts'
 import type { RolloutState } from '../rules/rollout/state.ts'
-import { EXIT, Exit, examples, type Io } from './command.ts'
-import { type ClusterOptions, clusterOptions, inCluster, orderGiven, readRollout, writeOrder } from './rules-cluster.ts'
-
-interface Options extends ClusterOptions {
-  readonly why?: string
-  readonly dryRun?: boolean
-}
+import { EXIT, Exit, type Io } from './command.ts'
+import {
+  inCluster,
+  type OrderOptions,
+  orderGiven,
+  orderOptions,
+  readRollout,
+  tellOrder,
+  writeOrder,
+} from './rules-cluster.ts'
 
 const VERSION = /^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$/
 /** @throws what a version must look like */
@@ -19,14 +22,14 @@ export const mustBeVersion = (text: string): string => {
   throw new Exit(EXIT.usage, `Cannot take '${text}' for a version: it must be one such as 4.25.1.`)
 }
 
-async function pin(version: string, options: Options, io: Io): Promise<void> {
+async function pin(version: string, options: OrderOptions, io: Io): Promise<void> {
   await inCluster(options, async (cluster) => {
     const read = await readRollout(cluster)
     const order = { version, ...(await orderGiven(cluster, options.why)) }
     await writeOrder(cluster, 'pin', order, { dryRun: options.dryRun })
     const done = options.dryRun ? `Would pin ${version}.` : `Pinned ${version}.`
     const follows = 'state' in read ? ` ${whatFollows(read.state, version)}` : ''
-    io.stdout.write(`${done}${follows}\n`)
+    tellOrder(io, options, 'pin', order, `${done}${follows}`)
   })
 }
 
@@ -47,17 +50,14 @@ function whatFollows(state: RolloutState, version: string): string {
 }
 
 export const registerPin = (rules: Command, io: Io): void => {
-  clusterOptions(
+  orderOptions(
     rules
       .command('pin')
       .description('hold the cluster to one release; an older one that is kept is gone back to at once')
       .argument('<version>', 'such as 4.25.1')
       .option('--why <text>', 'for those who come after you')
       .option('--dry-run', 'ask the API server whether it would be taken, write nothing'),
-  )
-    .addHelpText(
-      'after',
-      examples('sekisho rules pin 4.25.1 --why "4.25.2 blocks the checkout"', 'sekisho rules pin 4.25.1 --dry-run'),
-    )
-    .action((version: string, options: Options) => pin(mustBeVersion(version), options, io))
+    'sekisho rules pin 4.25.1 --why "4.25.2 blocks the checkout"',
+    'sekisho rules pin 4.25.1 --dry-run',
+  ).action((version: string, options: OrderOptions) => pin(mustBeVersion(version), options, io))
 }

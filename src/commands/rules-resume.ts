@@ -1,14 +1,17 @@
 /** `sekisho rules resume [VERSION]`: go on with what was halted, set aside or held back. */
 import type { Command } from 'commander'
 import type { RolloutState } from '../rules/rollout/state.ts'
-import { EXIT, Exit, examples, type Io } from './command.ts'
-import { type ClusterOptions, clusterOptions, inCluster, orderGiven, readRollout, writeOrder } from './rules-cluster.ts'
+import { EXIT, Exit, type Io } from './command.ts'
+import {
+  inCluster,
+  type OrderOptions,
+  orderGiven,
+  orderOptions,
+  readRollout,
+  tellOrder,
+  writeOrder,
+} from './rules-cluster.ts'
 import { mustBeVersion } from './rules-pin.ts'
-
-interface Options extends ClusterOptions {
-  readonly why?: string
-  readonly dryRun?: boolean
-}
 
 /** What the order would set going, a line each. */
 export function whatResumes({ next, setAside, held }: RolloutState, version: string | undefined): string[] {
@@ -28,7 +31,7 @@ export function whatResumes({ next, setAside, held }: RolloutState, version: str
   ]
 }
 
-async function resume(version: string | undefined, options: Options, io: Io): Promise<void> {
+async function resume(version: string | undefined, options: OrderOptions, io: Io): Promise<void> {
   await inCluster(options, async (cluster) => {
     const read = await readRollout(cluster)
     const goesOn = 'state' in read ? whatResumes(read.state, version) : []
@@ -43,24 +46,22 @@ async function resume(version: string | undefined, options: Options, io: Io): Pr
     const order = { ...(version !== undefined && { version }), ...(await orderGiven(cluster, options.why)) }
     await writeOrder(cluster, 'resume', order, { dryRun: options.dryRun })
     const done = options.dryRun ? 'Would go on with:' : 'Goes on with:'
-    io.stdout.write(goesOn.length === 0 ? 'Written.\n' : `${done}\n${goesOn.map((line) => `  ${line}\n`).join('')}`)
+    const text = goesOn.length === 0 ? 'Written.' : [done, ...goesOn.map((line) => `  ${line}`)].join('\n')
+    tellOrder(io, options, 'resume', order, text)
   })
 }
 
 export const registerResume = (rules: Command, io: Io): void => {
-  clusterOptions(
+  orderOptions(
     rules
       .command('resume')
       .description('go on with what was halted or set aside; take a version again that was held back')
       .argument('[version]', 'that was held back, such as 4.25.1')
       .option('--why <text>', 'for those who come after you')
       .option('--dry-run', 'say what would go on, write nothing'),
+    'sekisho rules resume --why "the shop blocks a scan, as it should"',
+    'sekisho rules resume 4.25.1',
+  ).action((version: string | undefined, options: OrderOptions) =>
+    resume(version === undefined ? undefined : mustBeVersion(version), options, io),
   )
-    .addHelpText(
-      'after',
-      examples('sekisho rules resume --why "the shop blocks a scan, as it should"', 'sekisho rules resume 4.25.1'),
-    )
-    .action((version: string | undefined, options: Options) =>
-      resume(version === undefined ? undefined : mustBeVersion(version), options, io),
-    )
 }

@@ -3,14 +3,20 @@ import type { Command } from 'commander'
 import type { ReleaseRef } from '../rules/model.ts'
 import { isNewer, keptVersion } from '../rules/rollout/keep.ts'
 import type { RolloutState } from '../rules/rollout/state.ts'
-import { EXIT, Exit, examples, type Io } from './command.ts'
-import { type ClusterOptions, clusterOptions, inCluster, orderGiven, readRollout, writeOrder } from './rules-cluster.ts'
+import { EXIT, Exit, type Io } from './command.ts'
+import {
+  inCluster,
+  type OrderOptions,
+  orderGiven,
+  orderOptions,
+  readRollout,
+  tellOrder,
+  writeOrder,
+} from './rules-cluster.ts'
 import { mustBeVersion } from './rules-pin.ts'
 
-interface Options extends ClusterOptions {
+interface Options extends OrderOptions {
   readonly to?: string
-  readonly why: string
-  readonly dryRun?: boolean
 }
 
 async function rollback(options: Options, io: Io): Promise<void> {
@@ -32,11 +38,10 @@ async function rollback(options: Options, io: Io): Promise<void> {
     })
     const words = way === undefined ? 'the release before' : `${way.to.version} from ${way.from.version}`
     const later = way === undefined ? 'What it comes from' : way.from.version
-    io.stdout.write(
-      options.dryRun
-        ? `Would go back to ${words}.\n`
-        : `All Pods go back to ${words}. ${later} is not taken again until \`sekisho rules resume\` or \`pin\` names it.\n`,
-    )
+    const text = options.dryRun
+      ? `Would go back to ${words}.`
+      : `All Pods go back to ${words}. ${later} is not taken again until \`sekisho rules resume\` or \`pin\` names it.`
+    tellOrder(io, options, 'rollback', order, text)
   })
 }
 
@@ -60,20 +65,14 @@ export function wayBack(
 }
 
 export const registerRollback = (rules: Command, io: Io): void => {
-  clusterOptions(
+  orderOptions(
     rules
       .command('rollback')
       .description('go back to the release before, or to another that is kept, in all Pods at once')
       .option('--to <version>', 'without it: out of a rollout to the current release, else to the one before')
       .requiredOption('--why <text>', 'for those who come after you')
       .option('--dry-run', 'say where it would go back to, write nothing'),
-  )
-    .addHelpText(
-      'after',
-      examples(
-        'sekisho rules rollback --why "checkout is slow"',
-        'sekisho rules rollback --to 4.25.0 --why "checkout is slow"',
-      ),
-    )
-    .action((options: Options) => rollback(options, io))
+    'sekisho rules rollback --why "checkout is slow"',
+    'sekisho rules rollback --to 4.25.0 --why "checkout is slow"',
+  ).action((options: Options) => rollback(options, io))
 }

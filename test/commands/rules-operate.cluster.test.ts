@@ -127,6 +127,25 @@ t.test('sekisho rules, an operator’s day', async (t: Test) => {
     t.match(stdout, /^Frozen {3}until .*: the sale$/m)
   })
 
+  t.test(
+    'an order with --output json is one line: what stands in the ConfigMap, or would, and the words',
+    async (t) => {
+      const was = await orders(cluster)
+      const json = async (...args: string[]) => JSON.parse((await sekisho([...args, '-o', 'json'])).stdout)
+      const dry = await json('freeze', '2h', '--why', 'x', '--dry-run')
+      t.match(dry, { kind: 'freeze', dryRun: true, order: { why: 'x' }, message: /^Would be: No release is taken/ })
+      t.same(await orders(cluster), was, 'written nothing')
+      const again = await json('pin', '4.25.0', '--why', 'calm')
+      t.match(again, { kind: 'pin', dryRun: false, message: /^Pinned 4\.25\.0\./ })
+      t.same(again.order, (await orders(cluster)).pin)
+      t.match(await json('unpin', '--dry-run'), {
+        kind: 'pin',
+        order: null,
+        message: 'Would unpin: 4.25.0 was pinned.',
+      })
+    },
+  )
+
   t.test('rollback refuses what a pin forbids, and what is not kept', async (t) => {
     await writeState(cluster, rollingState({ next: null }))
     t.match(await sekisho(['rollback', '--why', 'x']), {
