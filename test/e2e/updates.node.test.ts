@@ -1,4 +1,5 @@
 /** Rules keep themselves fresh, on a real node: a signed upstream, real Pods under load, and what users and operators see of it. */
+import { availableParallelism, loadavg } from 'node:os'
 import t from 'tap'
 import { until } from '../cluster-cache/lab.ts'
 import { signed } from '../rules/sources/signing.ts'
@@ -6,6 +7,8 @@ import { startUpdates } from './updates.ts'
 
 t.setTimeout(20 * 60_000)
 const REPLICAS = 4
+/** How much later things may be here than on a machine that has a core for whoever wants one. */
+const stretch = () => Math.max(1, loadavg()[0]! / (2 * availableParallelism()))
 const began = performance.now()
 const took = (what: string, since = began) => t.comment(`${what}: ${((performance.now() - since) / 1000).toFixed(1)} s`)
 const world = await startUpdates(t)
@@ -13,7 +16,7 @@ const { kubectl, archives, signer } = world
 const table = (pattern: RegExp, ms = 120_000) => until(`${pattern}`, world.policies, (text) => pattern.test(text), ms)
 const all = (values: readonly string[], wanted: RegExp) =>
   values.length > 0 && values.every((value) => wanted.test(value))
-const everywhere = (path: string, status: string, ms = 60_000) =>
+const everywhere = (path: string, status: string, ms = 300_000) =>
   until(
     `${status} of every Pod`,
     () => world.answers(path),
@@ -79,10 +82,11 @@ t.test('a custom rule is enforced in every Pod within seconds of kubectl apply; 
   t.same(await world.answers('/internal'), new Array(REPLICAS).fill('200'))
   const since = performance.now()
   t.equal((await world.apply(rules(rule('@beginsWith')))).code, 0)
-  await everywhere('/internal', '403')
+  await everywhere('/internal', '403', 300_000)
   const seconds = (performance.now() - since) / 1000
   t.comment(`kubectl apply to enforced in every Pod: ${seconds.toFixed(1)} s`)
-  t.ok(seconds <= 15, `${seconds.toFixed(1)} s`)
+  const most = 15 * stretch()
+  t.ok(seconds <= most, `${seconds.toFixed(1)} s, of ${most.toFixed(1)} s`)
   await table(new RegExp(`crs-4\\.25\\.0\\+1 custom +${REPLICAS}/${REPLICAS} +True`))
 
   const broken = await world.apply(
@@ -111,12 +115,13 @@ t.test(
     took('mode: block in every Pod', since)
     await table(/ block +crs-/)
 
-    const until_ = new Date(Math.ceil(Date.now() / 1000) * 1000 + 25_000)
-    await patch({ breakGlass: { until: until_.toISOString().replace('.000Z', 'Z'), reason: 'checkout fails' } })
-    await everywhere(world.attack, '200', 22_000)
+    const openMs = Math.ceil(25 * stretch()) * 1000
+    const end = new Date(Math.ceil(Date.now() / 1000) * 1000 + openMs)
+    await patch({ breakGlass: { until: end.toISOString().replace('.000Z', 'Z'), reason: 'checkout fails' } })
+    await everywhere(world.attack, '200', openMs - 2_000)
     await table(/detect \(break-glass until /)
     await everywhere(world.attack, '403')
-    t.ok(Date.now() >= until_.getTime() - 1_000, 'not before its time')
+    t.ok(Date.now() >= end.getTime() - 1_000, 'not before its time')
     await table(/ block +crs-/)
     const events = await world.events('shop')
     for (const reason of ['BreakGlassOpened', 'BreakGlassClosed'])
