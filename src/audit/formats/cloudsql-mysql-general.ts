@@ -37,8 +37,8 @@ const read = (entry: Entry, databases: BoundedMap<string>): readonly Read[] => {
   const groups = LINE.exec(text(entry.body['textPayload']))?.groups
   if (groups === undefined) return skipped(entry.line, 'no line of a session')
   const { ip, thread, command, argument } = groups as Record<'ip' | 'thread' | 'command' | 'argument', string>
-  const refused = command === 'Connect' ? REFUSED.exec(argument)?.groups : undefined
-  const connect = command === 'Connect' ? CONNECT.exec(argument)?.groups : undefined
+  const refused = command === 'Connect' ? REFUSED.exec(argument.slice(0, 1000))?.groups : undefined
+  const connect = command === 'Connect' ? CONNECT.exec(argument.slice(0, 1000))?.groups : undefined
   const user = refused?.['user'] ?? connect?.['user'] ?? (groups['user']!.trim() || groups['privileges']!)
   if (isCloudSqlAgent(user, ip)) return skipped(entry.line, "one of Cloud SQL's own users")
   const key = sessionKey(store, thread)

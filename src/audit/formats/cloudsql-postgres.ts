@@ -13,7 +13,7 @@ import { readPostgresMessage } from './postgres-message.ts'
 import { poison, record, skipped } from './record.ts'
 
 const PREFIX =
-  /^(?<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? UTC) \[(?<pid>\d{1,10})\]:? (?:\[[\d-]+\] )?(?:db=(?<database>.*?),user=(?<user>.*?) )?(?<severity>[A-Z]{3,9}\d?):\s+(?<message>.*)$/s
+  /^(?<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? UTC) \[(?<pid>\d{1,10})\]:? (?:\[[\d-]+\] )?(?:db=(?<database>.{0,200}?),user=(?<user>.{0,200}?) )?(?<severity>[A-Z]{3,9}\d?):\s+(?<message>.*)$/s
 
 export const cloudSqlPostgres: EntryKind = {
   name: 'cloudsql-postgres',

@@ -45,8 +45,8 @@ export class Held {
   add(bytes: Uint8Array): void {
     this.length += bytes.length
     if (this.#kept >= this.#max || bytes.length === 0) return
-    // A copy: whoever pushes may use the buffer again.
-    const part = bytes.slice(0, this.#max - this.#kept)
+    // A copy: whoever pushes may use the buffer again (and Buffer.slice() makes none).
+    const part = new Uint8Array(bytes.subarray(0, this.#max - this.#kept))
     this.#parts.push(part)
     this.#kept += part.length
   }
