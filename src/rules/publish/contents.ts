@@ -20,6 +20,8 @@ export interface ContentsOptions {
   readonly breathe: () => Promise<void>
   /** Contents kept; each some KB beside what it shares. @default 4000 */
   readonly most?: number
+  /** Bytes of recipes and of files, shared ones once. @default 128 MiB: rules of a namespace's own are up to 256 KiB, and nobody else's */
+  readonly mostBytes?: number
 }
 
 export interface Contents {
@@ -38,11 +40,13 @@ export interface Contents {
 /** Names everything of a recipe but the instant. */
 export const recipeKey = ({ at: _, ...inputs }: Recipe): string => sha256(canonical(inputs))
 
-export function createContents({ release, breathe, most = 4000 }: ContentsOptions): Contents {
+export function createContents({ release, breathe, most = 4000, mostBytes = 128 << 20 }: ContentsOptions): Contents {
   /** In the order of last use. */
   const made = new Map<string, Made>()
   const byAddress = new Map<string, Content>()
   const files = new Map<string, { readonly bytes: Uint8Array; users: number }>()
+  /** Bytes of all that is kept. */
+  let held = 0
   /** One at a time: two compiles at once would only both be later. */
   let turn: Promise<unknown> = Promise.resolve()
 
@@ -54,6 +58,7 @@ export function createContents({ release, breathe, most = 4000 }: ContentsOption
       [...content.files].map(([name, bytes]) => {
         const sum = sums.get(name)!
         const one = files.get(sum) ?? { bytes, users: 0 }
+        if (one.users === 0) held += bytes.length
         one.users++
         files.set(sum, one)
         return [name, one.bytes] as const
@@ -67,19 +72,32 @@ export function createContents({ release, breathe, most = 4000 }: ContentsOption
     if (!byAddress.delete(content.address)) return
     for (const { sha256: sum } of content.sums) {
       const one = files.get(sum)
-      if (one !== undefined && --one.users === 0) files.delete(sum)
+      if (one === undefined || --one.users > 0) continue
+      files.delete(sum)
+      held -= one.bytes.length
     }
   }
-  const keep = (key: string, one: Made) => {
-    made.delete(key)
-    made.set(key, one)
-    if (made.size <= most) return
-    const [oldest, gone] = made.entries().next().value!
-    made.delete(oldest)
+  /** Its content too, unless another recipe makes the same. */
+  const unused = (gone: Made) => {
     if (gone.status !== 'compiled') return
     const { address } = gone.content
     for (const other of made.values()) if (other.status === 'compiled' && other.content.address === address) return
     forget(gone.content)
+  }
+  const keep = (key: string, one: Made) => {
+    const before = made.get(key)
+    made.delete(key)
+    made.set(key, one)
+    if (before === undefined) held += textBytes(one.recipe)
+    // Made anew, since an exclusion ended.
+    else if (before !== one) unused(before)
+    // What was just made stays, however large it is.
+    while (made.size > 1 && (made.size > most || held > mostBytes)) {
+      const [oldest, gone] = made.entries().next().value!
+      made.delete(oldest)
+      held -= textBytes(gone.recipe)
+      unused(gone)
+    }
   }
 
   const run = async (recipe: Recipe, unknownRules: 'refuse' | 'note'): Promise<Made> => {
@@ -121,6 +139,10 @@ export function createContents({ release, breathe, most = 4000 }: ContentsOption
     },
   }
 }
+
+/** Of the texts in it; the rest is small. */
+const textBytes = ({ before, after, exclusions }: Recipe): number =>
+  [...before, ...after].reduce((sum, { text }) => sum + text.length, 200 * exclusions.length)
 
 const nextExpiryOf = (made: Made): number =>
   made.status === 'compiled' ? (made.nextExpiry ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY

@@ -8,7 +8,7 @@ import { createContents } from '../../../src/rules/publish/contents.ts'
 import { createRecipes } from '../../../src/rules/publish/recipes.ts'
 import { createReleases, releaseName } from '../../../src/rules/publish/releases.ts'
 import type { Release } from '../../../src/rules/sources/source.ts'
-import { realRelease, SETUP } from '../compile/support.ts'
+import { hash, realRelease, SETUP } from '../compile/support.ts'
 import { realCrsFiles } from '../real-crs.ts'
 import { memoryKept, newSigning } from './support.ts'
 
@@ -69,6 +69,37 @@ t.test('make() forgets the oldest, and what nobody uses with it', async (t) => {
   t.equal(contents.size, 2)
   const left = addresses.slice(1).flatMap((one) => contents.get(one)!.sums.map(({ sha256 }) => sha256))
   t.equal(contents.files, new Set(left).size)
+})
+
+t.test('make() holds no more bytes than it may, whoever changes large rules all the time', async (t) => {
+  const mostBytes = 2 << 20
+  const contents = createContents({ release: async () => crs, breathe, mostBytes })
+  const large = (i: number) => [
+    { name: 'team/rules.conf', text: `# ${`${i}`.padEnd(200_000, 'x')}\n${rules(1)[0]!.text}` },
+  ]
+  const before: string[] = []
+  for (let i = 0; i < 12; i++) {
+    const made = await contents.make(recipe({ before: large(i) }), 'note')
+    if (made.status === 'compiled') before.push(made.content.address)
+  }
+  const there = before.map((one) => contents.get(one) !== undefined)
+  t.equal(there.at(-1), true, 'the newest stays')
+  t.equal(there[0], false, 'the oldest went')
+  const sums = new Map<string, number>()
+  for (const one of before)
+    for (const bytes of contents.get(one)?.files.values() ?? []) sums.set(hash(bytes), bytes.length)
+  t.ok([...sums.values()].reduce((all, one) => all + one, 0) <= mostBytes)
+  t.ok(contents.size >= 2)
+})
+
+t.test('make() forgets what it made before an exclusion ended', async (t) => {
+  const contents = createContents({ release: async () => crs, breathe })
+  const expires = new Date(AT + HOUR).toISOString()
+  const exclusions = [{ rule: 942100, path: '/notes', parameter: 'text', reason: 'sql', expires }]
+  const first = await contents.make(recipe({ exclusions }), 'note')
+  await contents.make(recipe({ exclusions, at: AT + HOUR }), 'note')
+  t.equal(contents.size, 1)
+  t.equal(first.status === 'compiled' && contents.get(first.content.address), undefined)
 })
 
 t.test('make() leaves an exclusion out once it is over, and not before', async (t) => {
