@@ -151,10 +151,15 @@ t.test('Audit tells again when it came ten times as often, and otherwise only wh
   t.same(audit.take(true), [])
 })
 t.test('Audit shows a record that is too old to detectors without memory alone', async (t) => {
-  const audit = auditOf()
+  const store = new BoundedMemory()
+  const audit = auditOf({ store })
   audit.offer(record({ time: at(50) }), placeOf(1))
   t.equal(audit.offer(record({ time: at(0), principal: NOBODY }), placeOf(2)), 'too-old')
   audit.flush()
+  const { size } = store
+  audit.offer(record({ time: at(0), principal: ANNA }), placeOf(3))
+  audit.flush()
+  t.equal(store.size, size, 'nothing is learned of it')
   t.match(audit.take(), [{ detector: 'anonymous-access', time: at(0) }])
 })
 

@@ -127,6 +127,13 @@ t.test('unusual-sql tells of a new class and table at once, of forms later', asy
   ])
   t.same(say(next('SELECT a1 FROM orders WHERE id = 4711', 'BEGIN', 'SET x = 1')), [])
 })
+t.test('unusual-sql tells a digest once, though its forms come again', async (t) => {
+  const audit = auditOf()
+  const forms = (minute: number) =>
+    'bcdef'.split('').map((name) => query(`SELECT ${name} FROM orders`, { time: LATER + minute * 60_000 }))
+  t.equal(say([...app, ...forms(0)], audit).length, 1)
+  t.same(say(forms(120), audit), [])
+})
 t.test('unusual-sql uses the parser that is handed in', async (t) => {
   const parse = () => ({ fingerprint: 'always the same', class: 'read' as const, tables: [] })
   t.same(say([...app, query('SELECT * FROM cards', { time: LATER })], auditOf({ set: { parse } })), [])
@@ -199,6 +206,8 @@ t.test('first-seen-peer tells who is new to a cache', async (t) => {
   t.same(say([...two, flow('10.1.2.3', { time: LATER })]), [])
   const pods = usual((time, day) => flow(`10.1.${day}.3`, { time }))
   t.same(say([...pods, flow('10.1.99.3', { time: LATER })]), [], 'Pods come and go')
+  const clouds = usual((time, day) => flow(`10.${day}.1.3`, { time }))
+  t.match(say([...clouds, flow('10.99.1.3', { time: LATER })]), [/^high first-seen-peer/], 'a wide network always')
   t.match(say([...pods, flow('10.2.99.3', { time: LATER })]), [/^high first-seen-peer/])
 })
 
