@@ -71,6 +71,9 @@ interface Ready {
 /** A sequence is seconds; one far ahead of our clock was not given by us, and following it would use up what is left. */
 const MOST_AHEAD_SECONDS = 86_400
 
+/** Of a namespace, newest first: their bundles stay ready though they are not published any more. */
+const RECENT_SEALS = 4
+
 export const sealOf = (state: NamespaceState, one: Pick<Published, 'address' | 'sequence'>): KeptSeal | undefined =>
   state.seals.find(({ address, sequence }) => address === one.address && sequence === one.sequence)
 
@@ -166,7 +169,19 @@ export function createShelf(options: ShelfOptions): BundleShelf {
     ready.set(key, { generation: past.generation, sha256: hash.digest('hex'), bytes, pieces })
     if (ready.size > most) ready.delete(ready.keys().next().value!)
   }
+  /** What a Pod was told a moment ago it still gets; what is older nobody is told any more. */
+  const takeAwayOld = (namespace: string) => {
+    const { targets, seals } = states.of(namespace)
+    const published = new Set(targets.flatMap((one) => one.published.map(({ sequence }) => sequence)))
+    const stay = new Set(
+      seals.flatMap(({ generation, sequence }, i) =>
+        i < RECENT_SEALS || published.has(sequence) ? `${namespace} ${generation}` : [],
+      ),
+    )
+    for (const key of ready.keys()) if (key.startsWith(`${namespace} `) && !stay.has(key)) ready.delete(key)
+  }
   const prepareOnce = async (namespace: string): Promise<void> => {
+    takeAwayOld(namespace)
     if (view.podsOf(namespace).length === 0) return
     const state = states.of(namespace)
     for (const { policy, published } of state.targets)

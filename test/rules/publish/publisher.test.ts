@@ -164,6 +164,21 @@ t.test(
   },
 )
 
+t.test('bundle(): what was published a moment ago is there, and what is long replaced is not', async (t) => {
+  const { addPod, addRules, settle, shelf, heard, pass } = setUp()
+  const pod = addPod('shop')
+  const generations: string[] = []
+  for (let i = 0; i < 7; i++) {
+    addRules('shop', RULE.replaceAll('zanzibar', `word${i}`))
+    pass(5_000)
+    await settle('shop')
+    await shelf.prepare('shop')
+    generations.push(shelf.wanted(pod, heard(pod))!.generation)
+  }
+  const there = generations.map((one) => shelf.bundle('shop', one) !== undefined)
+  t.same(there, [false, false, false, true, true, true, true])
+})
+
 t.test(
   'settle(): mode and break-glass are stored although there is no bench, and while rules are refused',
   async (t) => {
