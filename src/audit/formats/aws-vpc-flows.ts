@@ -36,6 +36,7 @@ export const awsVpcFlows: Format = {
           columns = new Map(names.map((name, index) => [name, index]))
           return skipped(number, 'the header')
         }
+        if (fields.length < columns.size) return poison(number, 'it has too few columns, or broke off', text)
         return read((name) => dashless(fields[columns.get(name) ?? -1]), text, number, options)
       },
       end: () => [],
@@ -57,7 +58,7 @@ const read = (column: (name: string) => string, raw: string, line: number, optio
   // Through a NAT or a balancer, the addresses in the packets are those that were meant.
   const source = column('pkt-srcaddr') || column('srcaddr')
   const target = column('pkt-dstaddr') || column('dstaddr')
-  if (source === '' || target === '') return poison(line, 'it names no addresses, or broke off', raw)
+  if (source === '' || target === '') return poison(line, 'it names no addresses', raw)
   const ends = { source, target, sourcePort: Number(column('srcport')), targetPort: Number(column('dstport')) }
   const towards = towardsStore(ends, options.stores)
   if (towards === undefined) return skipped(line, 'a flow towards no store that is known')
