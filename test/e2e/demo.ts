@@ -11,6 +11,7 @@ import { leaveCurrentCluster, useCurrentCluster } from './current-cluster.ts'
 import { install } from './install.ts'
 import { Narrator } from './narrator.ts'
 import { startNewCluster } from './new-cluster.ts'
+import { bringRules, PACKED_RULES } from './packed-rules.ts'
 import type { Station } from './station.ts'
 import { Story } from './story.ts'
 
@@ -21,12 +22,13 @@ const progress = (line: string): void =>
   console.log(`   [${((Date.now() - begin) / 1000).toFixed(1).padStart(6)} s] ${line}`)
 
 async function live(station: Station, tell: Narrator): Promise<void> {
-  await install(station, tell)
+  await install(station, tell, PACKED_RULES)
+  await bringRules(station, tell)
   await new Story(station, tell).live()
 }
 
 async function lookAround(station: Station, tell: Narrator): Promise<void> {
-  tell.step('6. What is running now')
+  tell.step('7. What is running now')
   for (const args of [
     ['get', 'pods', '-A'],
     ['get', 'mutatingwebhookconfigurations,validatingwebhookconfigurations'],

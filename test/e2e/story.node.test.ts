@@ -3,6 +3,7 @@ import t from 'tap'
 import { install } from './install.ts'
 import { Narrator } from './narrator.ts'
 import { startNewCluster } from './new-cluster.ts'
+import { bringRules, PACKED_RULES } from './packed-rules.ts'
 import { Story } from './story.ts'
 
 t.setTimeout(20 * 60_000)
@@ -15,7 +16,8 @@ t.on('end', () => {
 })
 
 t.test('install() ends when the webhook answers', async (t) => {
-  await install(station, tell)
+  await install(station, tell, PACKED_RULES)
+  await bringRules(station, tell)
   const configurations = await cluster.kubectl([
     'get',
     'mutatingwebhookconfiguration',

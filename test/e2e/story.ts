@@ -29,6 +29,7 @@ export class Story {
       await this.coveredNamespaceIsAccepted()
       await this.wafInspects()
       await this.customRuleIsEnforced()
+      await this.policyShowsWhatIsEnforced()
       await this.wayRoundIsClosed()
     } finally {
       this.#tell.end()
@@ -112,8 +113,19 @@ export class Story {
     })
   }
 
+  async policyShowsWhatIsEnforced(): Promise<void> {
+    this.#tell.step('5. What is enforced, and a rule with a mistake')
+    await this.#apply('policy.yaml', { holds: ['wafpolicy.sekisho.dev/web created'] })
+    this.#tell.say('… until the Pods have told at their next poll what they run')
+    const policies = ['get', 'wafpolicies', '-A']
+    await this.#until(async () => / block .* 1\/1 +True/.test((await this.#quiet(policies)).stdout), 90)
+    await this.#kubectl(policies, { holds: [/ block +crs-[0-9.]+\+1 custom +1\/1 +True/] })
+    const mended = 'rules.conf:1: unknown operator "@beginWith" (nearest: @beginsWith)'
+    await this.#apply('rules-broken.yaml', { code: 1, holds: [mended] })
+  }
+
   async wayRoundIsClosed(): Promise<void> {
-    this.#tell.step('5. Ways round the gate')
+    this.#tell.step('6. Ways round the gate')
     await this.#apply('pod-hostnetwork.yaml', { code: 1, holds: ['denied the request', 'hostNetwork'] })
     await this.#apply('pod-forged.yaml', { holds: ['pod/forged created'] })
     const images =
