@@ -65,7 +65,8 @@ t.test('audit names the custom rule and its line', async (t) => {
 
 t.test('sekisho-rules refuses a broken rule with its line, and the last good set stays', async (t) => {
   // Requests meet new rules a moment before status.json tells of them.
-  const { generation } = await pod.active((now) => now.generation === pod.customStatus().generation)
+  await pod.active((now) => now.generation === pod.customStatus().generation)
+  const { generation } = pod.status()!
   pod.setCustom({
     'rules.conf': `${BLOCK_PATH}SecRule ARGS "@rx (unclosed" "id:100002,phase:2,deny"\nSecRuleEngine Off\n`,
   })
