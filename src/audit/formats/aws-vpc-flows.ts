@@ -31,7 +31,8 @@ export const awsVpcFlows: Format = {
     return {
       line: (text, number) => {
         const fields = text.trim().split(/ +/)
-        const names = fields.map(dashed)
+        // A row starts with a number, a word of capitals or `-`, unless its first column is a name: then the look is worth its time.
+        const names = /^[a-z]/.test(text) ? fields.map(dashed) : []
         if (isHeader(names)) {
           columns = new Map(names.map((name, index) => [name, index]))
           return skipped(number, 'the header')
