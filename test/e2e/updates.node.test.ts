@@ -143,7 +143,7 @@ t.test(
     const cases = [
       ['WrongKey', { version: '4.26.0', signature: await signed(archives.fresh, stranger) }],
       ['MissingSignature', { version: '4.26.1' }],
-      ['NotAnArchive', { version: '4.26.2', signature: await signed(archives.fresh, signer), html: true }],
+      ['HtmlInsteadOfArchive', { version: '4.26.2', signature: await signed(archives.fresh, signer), html: true }],
     ] as const
     for (const [reason, publication] of cases) {
       await world.publish(publication, archives.fresh)
