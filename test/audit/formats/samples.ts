@@ -1,4 +1,4 @@
-/** The samples: NAME.log is an object of the format NAME, NAME.expected.json what is read from it. */
+/** The samples: NAME.sample is an object of the format NAME, NAME.expected.json what is read from it. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { FormatOptions, Read } from '../../../src/api/audit.ts'
@@ -6,7 +6,7 @@ import { formatNamed } from '../../../src/audit/formats/index.ts'
 import { openBytes } from '../../../src/audit/formats/read.ts'
 
 const folder = new URL('../samples/', import.meta.url)
-export const sampleOf = (name: string): Buffer => readFileSync(new URL(`${name}.log`, folder))
+export const sampleOf = (name: string): Buffer => readFileSync(new URL(`${name}.sample`, folder))
 export const expectedOf = (name: string): unknown =>
   JSON.parse(readFileSync(new URL(`${name}.expected.json`, folder), 'utf8'))
 
