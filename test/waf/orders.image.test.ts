@@ -76,6 +76,29 @@ t.test('a break-glass opens over block, shows until when, and ends by itself', a
   t.equal((await ask(ATTACK)).status, 403)
 })
 
+t.test('a break-glass that ends while its mode is tried opens nothing', async (t) => {
+  const answers: [second: number, status: number | undefined][] = []
+  let over = false
+  const asking = (async () => {
+    while (!over) answers.push([Date.now() / 1000, (await ask(ATTACK)).status])
+  })()
+  // A try takes longer than what is left of it: the second that runs.
+  const end = seconds() + 1
+  const id = orders({ mode: 'block', breakGlass: end })
+  await following(id)
+  await until('some seconds after its end', () => seconds() > end + 5)
+  over = true
+  await asking
+  t.match(statusOf(pod), { mode: 'block', breakGlassUntil: end })
+  const after = answers.filter(([second]) => second > end + 1)
+  t.ok(after.length > 3)
+  t.same(
+    after.filter(([, status]) => status !== 403),
+    [],
+    'no attack passed after its end',
+  )
+})
+
 t.test('a break-glass that is over opens nothing', async (t) => {
   const id = orders({ mode: 'block', breakGlass: seconds() - 1 })
   t.match(await following(id), { mode: 'block' })

@@ -78,6 +78,14 @@ decide_mode() {
   if [ "$STAND_IN.$WITHOUT_BUNDLE" = yes.baseline-detect ]; then EFFECTIVE_MODE=detect; fi
 }
 
+# over_meanwhile MODE: whether a break-glass ended while the candidate was tried, which takes seconds, many of them on a machine under load:
+# what would open only after its end is not opened. EFFECTIVE_MODE is then what should be served.
+over_meanwhile() {
+  [ "$1" = detect ] && [ "$BREAK_GLASS" -gt 0 ] && [ "$(date +%s)" -ge "$BREAK_GLASS" ] || return 1
+  decide_mode
+  [ "$EFFECTIVE_MODE" != detect ]
+}
+
 # apply_mode: serves what is served in the mode that should be, by the same way as a new rule set. What was asked for last stays what it
 # is. A change that fails is tried again, seldomer each time: a break-glass must end.
 apply_mode() {

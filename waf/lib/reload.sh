@@ -140,15 +140,16 @@ confirm() {
 # accept GENERATION MODE: all of it. GENERATION, SERVED_MODE, KEY_SERVED and status.json say the outcome; 1 where it was refused.
 accept() {
   REASON='' DETAIL=''
-  _before=$GENERATION _key_before=$KEY_SERVED _key=$1.$2
+  _before=$GENERATION _key_before=$KEY_SERVED _as=$2
   if verify_bundle "$1"; then
-    if [ -n "$BUNDLE_ADDRESS" ] && [ "$BUNDLE_ADDRESS.$2" = "$ADDRESS_SERVED.$SERVED_MODE" ]; then
-      adopt "$1" "$2" && return
-    elif judge "$1" "$2"; then
+    if [ -n "$BUNDLE_ADDRESS" ] && [ "$BUNDLE_ADDRESS.$_as" = "$ADDRESS_SERVED.$SERVED_MODE" ]; then
+      adopt "$1" "$_as" && return
+    elif judge "$1" "$_as" && { ! over_meanwhile "$_as" || { _as=$EFFECTIVE_MODE && judge "$1" "$_as"; }; }; then
+      _key=$1.$_as
       if take_over "$1" "$_key" && remember "$1" "$BUNDLE_SEQUENCE"; then
         RELOADS_DONE=$((RELOADS_DONE + 1)) RELOADS_OF_MASTER=$((RELOADS_OF_MASTER + 1))
         [ "$LOOKS" -ge 0 ] || LOOKS=0
-        accepted "$1" "$2"
+        accepted "$1" "$_as"
         for _old in "$STATE"/ready/*; do [ "$_old" = "$STATE/ready/$_key" ] || rm -f "$_old"; done
         return 0
       fi
