@@ -5,6 +5,25 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { ADMISSION_ERRORS, type AdmissionErrorCode } from './errors.ts'
 
+/** Of whatever serves with a certificate that is read again when it changes. */
+export const TLS_METRICS = {
+  sekisho_tls_certificate_not_after_timestamp_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'When the served certificate expires, seconds since the epoch; 0 without one.',
+  },
+  sekisho_tls_certificate_reloads_total: {
+    type: 'counter',
+    labels: ['result'],
+    help: 'Certificate changes on disk, by result: `loaded`, or `refused` when the files are unusable and the old pair stays.',
+  },
+  sekisho_tls_handshake_errors_total: {
+    type: 'counter',
+    labels: [],
+    help: 'TLS handshakes that failed, mostly of clients that do not trust the certificate.',
+  },
+} as const
+
 export const ADMISSION_METRICS = {
   sekisho_admission_reviews_total: {
     type: 'counter',
@@ -28,21 +47,7 @@ export const ADMISSION_METRICS = {
     help: 'Warnings that were shortened or left out because the API server would not have shown them.',
   },
   sekisho_ready: { type: 'gauge', labels: ['check'], help: 'Whether a check of readiness passes (1) or not (0).' },
-  sekisho_tls_certificate_not_after_timestamp_seconds: {
-    type: 'gauge',
-    labels: [],
-    help: 'When the served certificate expires, seconds since the epoch; 0 without one.',
-  },
-  sekisho_tls_certificate_reloads_total: {
-    type: 'counter',
-    labels: ['result'],
-    help: 'Certificate changes on disk, by result: `loaded`, or `refused` when the files are unusable and the old pair stays.',
-  },
-  sekisho_tls_handshake_errors_total: {
-    type: 'counter',
-    labels: [],
-    help: 'TLS handshakes that failed, mostly of clients that do not trust the certificate.',
-  },
+  ...TLS_METRICS,
   sekisho_admission_rules_keys: {
     type: 'gauge',
     labels: [],

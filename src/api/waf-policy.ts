@@ -12,13 +12,14 @@ export interface WafPolicyExclusion {
   /** One of `rule` and `tag`. */
   readonly rule?: number
   readonly tag?: string
+  /** `/api/notes`, or `/api/*` for everything below it. */
   readonly path: string
-  /** At most one of these. */
+  /** At most one of these; none takes the whole rule out on the path, where that is permitted. */
   readonly parameter?: string
   readonly cookie?: string
   readonly header?: string
   readonly reason: string
-  /** RFC 3339. */
+  /** RFC 3339, with its zone. */
   readonly expires?: string
 }
 

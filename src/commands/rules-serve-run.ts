@@ -16,7 +16,7 @@ import { type ApiClient, ApiError, createApiClient } from '../cluster/api-client
 import { ConfigError } from '../config/errors.ts'
 import { loadConfig } from '../config/load.ts'
 import { type RulesConfig, rulesConfig } from '../config/rules.ts'
-import { createLogger, type Logger, type LogLevel } from '../log.ts'
+import { createLogger, type LogLevel } from '../log.ts'
 import { REFUSAL_CODES } from '../rules/publish/codes.ts'
 import { sha256 } from '../rules/publish/hash.ts'
 import { createPublishMetrics, type PublishMetrics } from '../rules/publish/metrics.ts'
@@ -30,6 +30,7 @@ import { startBench } from '../rules/trial/bench.ts'
 import { loadCorpus } from '../rules/trial/corpus-files.ts'
 import { VERSION } from '../version.ts'
 import { EXIT, Exit, type Io } from './command.ts'
+import { endOnFault, signals } from './serving.ts'
 
 export interface ServeOptions {
   readonly config: string
@@ -45,24 +46,6 @@ const readConfig = (file: string): RulesConfig => {
   } catch (error) {
     throw error instanceof ConfigError ? new Exit(EXIT.usage, error.message, { cause: error }) : error
   }
-}
-
-/** Resolves with the name of the first signal, and with that of the second. */
-const signals = () => {
-  const asked = Promise.withResolvers<string>()
-  const insisted = Promise.withResolvers<string>()
-  let heard = 0
-  const hear = (name: string) => (heard++ === 0 ? asked : insisted).resolve(name)
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, hear)
-  return { asked: asked.promise, insisted: insisted.promise }
-}
-
-/** What nobody caught: state may be half changed, so the process ends and Kubernetes starts it anew. */
-const endOnFault = (log: Logger) => {
-  process.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'a fault nobody caught')
-    log.flush(() => process.exit(EXIT.failed))
-  })
 }
 
 /** For a source that is a ConfigMap. */

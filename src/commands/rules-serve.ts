@@ -1,13 +1,9 @@
 /** `sekisho rules serve`: its command line. What it runs is loaded only for it: the other words of `sekisho rules` need none of it. */
-import { type Command, InvalidArgumentError } from 'commander'
-import { LOG_LEVELS, type LogLevel } from '../log.ts'
+import type { Command } from 'commander'
+import { LOG_LEVELS } from '../log.ts'
 import { examples, type Io } from './command.ts'
 import type { ServeOptions } from './rules-serve-run.ts'
-
-const logLevel = (word: string): LogLevel => {
-  if ((LOG_LEVELS as readonly string[]).includes(word)) return word as LogLevel
-  throw new InvalidArgumentError(`must be one of ${LOG_LEVELS.join(', ')}.`)
-}
+import { logLevel } from './serving.ts'
 
 export const registerServe = (rules: Command, io: Io): void => {
   rules

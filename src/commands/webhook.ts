@@ -3,7 +3,6 @@
  *
  *   configuration ─▶ watches of the cluster ─▶ reviewers ─▶ server ─▶ until a signal: drain, exit 0
  */
-import { InvalidArgumentError } from 'commander'
 import type { WebhookEntry } from '../admission/ca-bundle.ts'
 import { drainWhenAsked } from '../admission/drain.ts'
 import { type AdmissionMetrics, createMetrics } from '../admission/metrics.ts'
@@ -25,6 +24,7 @@ import { PROBLEMS } from '../rules/compile/problem.ts'
 import { POLICY_REASONS } from '../rules/policy/reasons.ts'
 import { VERSION } from '../version.ts'
 import { EXIT, Exit, examples, type Io, type Register } from './command.ts'
+import { endOnFault, logLevel, signals } from './serving.ts'
 import { wafImageGiven } from './waf-image.ts'
 
 interface Options {
@@ -98,24 +98,6 @@ const watchTold = (
   })
 }
 
-/** Resolves with the name of the first signal, and with that of the second. */
-const signals = () => {
-  const asked = Promise.withResolvers<string>()
-  const insisted = Promise.withResolvers<string>()
-  let heard = 0
-  const hear = (name: string) => (heard++ === 0 ? asked : insisted).resolve(name)
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, hear)
-  return { asked: asked.promise, insisted: insisted.promise }
-}
-
-/** What nobody caught: state may be half changed, so the process ends and Kubernetes starts it anew. */
-const endOnFault = (log: Logger) => {
-  process.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'a fault nobody caught')
-    log.flush(() => process.exit(EXIT.failed))
-  })
-}
-
 const run = async (options: Options, io: Io): Promise<void> => {
   const config = readConfig(options)
   const log = createLogger({ level: options.logLevel, service: 'sekisho-webhook' })
@@ -155,11 +137,6 @@ const run = async (options: Options, io: Io): Promise<void> => {
   if (how === 'cut off') log.flush(() => process.exit(EXIT.failed))
   // Whatever else might hold the process: what it had to answer is answered.
   setTimeout(() => process.exit(EXIT.ok), 1000).unref()
-}
-
-const logLevel = (text: string): LogLevel => {
-  if ((LOG_LEVELS as readonly string[]).includes(text)) return text as LogLevel
-  throw new InvalidArgumentError(`must be one of ${LOG_LEVELS.join(', ')}.`)
 }
 
 export const register: Register = (program, io) => {

@@ -3,6 +3,7 @@
  * explains the part about sources; tests compare.
  */
 import { z } from 'zod'
+import { listener, tlsSettings } from './listen.ts'
 
 const https = z.string().refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
   error: 'must be an https address',
@@ -275,14 +276,6 @@ export const pollSettings = z.strictObject({
 })
 export type PollSettings = z.output<typeof pollSettings>
 
-const listener = (port: number, what: string) =>
-  z
-    .strictObject({
-      address: z.string().default('0.0.0.0').describe(`address on which ${what} is served`),
-      port: z.int().min(0).max(65535).default(port).describe(`port on which ${what} is served; 0 takes a free one`),
-    })
-    .prefault({})
-
 export const rulesConfig = z.strictObject({
   namespace: z
     .string()
@@ -290,14 +283,7 @@ export const rulesConfig = z.strictObject({
     .describe('where its state, its Lease and the ConfigMaps of kept releases are'),
   listen: listener(8444, 'the update protocol (TLS)'),
   health: listener(8080, 'health and metrics (plain HTTP)'),
-  tls: z
-    .strictObject({
-      directory: z
-        .string()
-        .default('/etc/sekisho/tls')
-        .describe('where tls.crt, tls.key and ca.crt are; read again when they change'),
-    })
-    .prefault({}),
+  tls: tlsSettings,
   signing: z
     .strictObject({
       directory: z

@@ -1,5 +1,6 @@
 /** The configuration file of `sekisho webhook`: one schema with its defaults. docs/reference/configuration.md lists the same; a test compares. */
 import { z } from 'zod'
+import { listener, tlsSettings } from './listen.ts'
 import { policySettings } from './rules.ts'
 
 /** As in Kubernetes, `cpu: 1` may be written without quotes. */
@@ -25,14 +26,6 @@ const resourcesOf = (who: string, cpu: string, memory: string, cpuLimit: string,
 const cidr = z.string().refine((text) => z.cidrv4().safeParse(text).success || z.cidrv6().safeParse(text).success, {
   error: 'must be a CIDR such as 10.0.0.0/8',
 })
-const listener = (port: number, what: string) =>
-  z
-    .strictObject({
-      address: z.string().default('0.0.0.0').describe(`address on which ${what} is served`),
-      port: z.int().min(0).max(65535).default(port).describe(`port on which ${what} is served; 0 takes a free one`),
-    })
-    .prefault({})
-
 export const mode = z.enum(['block', 'detect'])
 export const floor = z.enum(['off', 'detect', 'block'])
 
@@ -129,14 +122,7 @@ export type GuardSettings = z.output<typeof guardSettings>
 export const webhookConfig = z.strictObject({
   listen: listener(8443, 'the webhook (TLS)'),
   health: listener(8080, 'health and metrics (plain HTTP)'),
-  tls: z
-    .strictObject({
-      directory: z
-        .string()
-        .default('/etc/sekisho/tls')
-        .describe('where tls.crt, tls.key and ca.crt are; read again when they change'),
-    })
-    .prefault({}),
+  tls: tlsSettings,
   bodyLimitBytes: z
     .int()
     .min(1024)

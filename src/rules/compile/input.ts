@@ -1,4 +1,5 @@
 /** What goes into a bundle. All of it plain data; time, hash and signature are handed in. */
+import type { WafPolicyExclusion } from '../../api/waf-policy.ts'
 import type { Release } from './release.ts'
 
 export interface ArgumentLimits {
@@ -26,20 +27,7 @@ export interface Setup {
   readonly languages?: readonly string[]
 }
 
-export interface Exclusion {
-  /** One of `rule` and `tag`. */
-  readonly rule?: number
-  readonly tag?: string
-  /** `/api/notes`, or `/api/*` for everything below it. */
-  readonly path: string
-  /** One of these; none takes the whole rule out on the path, where that is permitted. */
-  readonly parameter?: string
-  readonly cookie?: string
-  readonly header?: string
-  readonly reason: string
-  /** RFC 3339, with its zone. */
-  readonly expires?: string
-}
+export type Exclusion = WafPolicyExclusion
 
 /** What the platform lets exclusions open beyond rule + path + one parameter. */
 export interface Permit {

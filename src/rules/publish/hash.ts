@@ -1,8 +1,5 @@
 /** The hashes of this room: what the pure rooms are handed, and names made of them. */
-import { createHash } from 'node:crypto'
-
-/** In hexadecimal. */
-export const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex')
+export { sha256 } from '../archive/files.ts'
 
 /** JSON with sorted keys, so that equal data has one text. */
 export const canonical = (value: unknown): string =>

@@ -3,6 +3,7 @@
  * No label is unbounded: answers and codes are ours; Pods and namespaces are never labels.
  */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { TLS_METRICS } from '../../admission/metrics.ts'
 import { SERVE_ERRORS, type ServeErrorCode } from './errors.ts'
 
 export const SERVE_METRICS = {
@@ -40,21 +41,7 @@ export const SERVE_METRICS = {
     labels: [],
     help: 'Replicas of the service that answer, this one included.',
   },
-  sekisho_tls_certificate_not_after_timestamp_seconds: {
-    type: 'gauge',
-    labels: [],
-    help: 'When the served certificate expires, seconds since the epoch; 0 without one.',
-  },
-  sekisho_tls_certificate_reloads_total: {
-    type: 'counter',
-    labels: ['result'],
-    help: 'Certificate changes on disk, by result: `loaded`, or `refused` when the files are unusable and the old pair stays.',
-  },
-  sekisho_tls_handshake_errors_total: {
-    type: 'counter',
-    labels: [],
-    help: 'TLS handshakes that failed, mostly of clients that do not trust the certificate.',
-  },
+  ...TLS_METRICS,
 } as const satisfies Record<
   string,
   { type: 'counter' | 'gauge' | 'histogram'; labels: readonly string[]; help: string }
