@@ -35,6 +35,7 @@ const counter = async (name: string) =>
     )?.[1] ?? 0,
   )
 const recycles = () => counter('sekisho_waf_recycles_total{outcome="done"}')
+const ended = async () => (await recycles()) + (await counter('sekisho_waf_recycles_total{outcome="failed"}'))
 
 /** nginx processes of the container, as this machine numbers them. */
 function nginxes(): { pid: number; inside: string; parent: number }[] {
@@ -121,6 +122,7 @@ for (const victim of ['old', 'new'] as const)
     `the ${victim} nginx killed outright in the middle of an exchange: ready again with the same rules`,
     async (t) => {
       const { generation } = await reload()
+      const before = await ended()
       await until('an exchange to begin', () => existsSync(join(pod.run, 'waf/nginx.pid.oldbin')), 100)
       const masters = nginxes().filter(({ parent }) => !nginxes().some((one) => one.pid === parent))
       const old = masters[0]!
@@ -131,14 +133,16 @@ for (const victim of ['old', 'new'] as const)
           nginxes().find(({ parent }) => parent === old.pid),
       )
       process.kill((victim === 'old' ? old : young).pid, 'SIGKILL')
+      // Until the exchange is over the young one may answer as ready, and be ended.
+      await until('the end of the exchange', async () => (await ended()) > before)
+      await alone()
       await until(
         'readiness',
         async () => (await pod.ready()) && (await ask(ATTACK).catch(() => undefined))?.status === 403,
       )
-      await alone()
-      t.ok(await pod.ready())
       t.match(statusOf(pod), { generation, state: 'active' })
       t.match(await reload(), { state: 'active', sequence })
+      t.ok(await pod.ready())
     },
   )
 
