@@ -1,7 +1,7 @@
 // The direction of imports: cli → edge rooms → pure rooms → {config, api}. docs/decisions/0001-rooms.md has the picture.
-const PURE = '^src/((inject|guard|audit/(formats|detect)|rules/(language|compile|policy|rollout))/|rules/model\\.ts$)'
+const PURE = '^src/((inject|guard(?!/loop/)|ids/(language|readiness)|audit/(formats|detect)|rules/(language|compile|policy|rollout))/|rules/model\\.ts$)'
 const BASE = '^src/(api|config)/'
-const EDGE = '^src/(admission|cluster|rules|ids|capture|findings|audit)/'
+const EDGE = '^src/(admission|cluster|guard/loop|rules|ids|capture|findings|audit)/'
 const IO = '^(node:)?(fs|net|http|https|http2|tls|dgram|dns|child_process|timers|worker_threads|crypto)(/|$)'
 module.exports = {
   forbidden: [
@@ -15,8 +15,12 @@ module.exports = {
     { name: 'api-imports-nothing-of-ours', severity: 'error', from: { path: '^src/api/' }, to: { path: '^(src|certs-job)/', pathNot: '^src/api/' } },
     { name: 'edge-rooms-do-not-import-each-other', severity: 'error',
       comment: 'Rooms meet in src/commands, which wires them; a room declares the interface it needs.',
-      from: { path: '^src/(admission|cluster|ids|capture|findings|audit)/', pathNot: PURE },
+      from: { path: '^src/(admission|cluster|capture|findings|audit)/', pathNot: PURE },
       to: { path: EDGE, pathNot: ['^src/$1/', PURE] } },
+    { name: 'agent-and-loop-know-only-the-cluster', severity: 'error',
+      comment: 'They are clients of the API server first of all, so its room is theirs to use; no other is.',
+      from: { path: '^src/(ids|guard/loop)/', pathNot: PURE },
+      to: { path: EDGE, pathNot: ['^src/$1/', '^src/cluster/', PURE] } },
     { name: 'nothing-imports-the-cli', severity: 'error', from: { path: '^(src|certs-job)/', pathNot: '^src/(cli\\.ts|commands/)' }, to: { path: '^src/(cli\\.ts|commands/)' } },
     { name: 'certs-job-stands-alone', severity: 'error', from: { path: '^src/', pathNot: '^src/(cli\\.ts|commands/)' }, to: { path: '^certs-job/' } },
     { name: 'no-dev-dependencies-in-the-product', severity: 'error', from: { path: '^(src|certs-job)/' }, to: { dependencyTypes: ['npm-dev'], pathNot: '@types/' } },

@@ -24,7 +24,17 @@ export const ANNOTATION = {
   nodeSelector: 'sekisho.dev/node-selector',
   /** Namespace: JSON `{why, until}`: admitted although not covered. Needs the right to open. */
   allowUncovered: 'sekisho.dev/allow-uncovered',
+  /** Namespace: JSON `{why, until}`, 24 h at most: its Pods may run on blind nodes. Needs the right to open; an alert while it lasts. */
+  breakGlass: 'sekisho.dev/break-glass',
+  /** Namespace, written by the guard: JSON of the condition `Covered`. */
+  coverage: 'sekisho.dev/coverage',
+  /** Lease of a node in the IDS namespace, written by its agent: JSON, src/api/ids.ts. */
+  idsReport: 'sekisho.dev/ids-report',
+  /** The same Lease: JSON, which of the node's addresses speak TLS. */
+  idsFlows: 'sekisho.dev/ids-flows',
 } as const
+/** A ConfigMap of the IDS namespace with `sekisho.dev/rules: ids` holds rules and filters of the IDS. */
+export const IDS_RULES_LABEL_VALUE = 'ids'
 
 export const CONTAINER = { waf: 'sekisho-waf', rules: 'sekisho-rules' } as const
 /** Containers and volumes whose name begins so are ours: whatever a user puts there is replaced. */

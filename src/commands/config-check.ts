@@ -2,6 +2,8 @@
 import type { z } from 'zod'
 import { certsConfig } from '../config/certs.ts'
 import { ConfigError } from '../config/errors.ts'
+import { guardConfig } from '../config/guard.ts'
+import { idsConfig } from '../config/ids.ts'
 import { type Explained, loadConfig } from '../config/load.ts'
 import { rulesConfig } from '../config/rules.ts'
 import { webhookConfig } from '../config/webhook.ts'
@@ -12,6 +14,8 @@ import { wafImageGiven } from './waf-image.ts'
 export const PARTS: Readonly<Record<string, z.ZodType>> = {
   webhook: webhookConfig,
   rules: rulesConfig,
+  guard: guardConfig,
+  ids: idsConfig,
   certs: certsConfig,
 }
 

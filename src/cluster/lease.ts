@@ -1,13 +1,13 @@
 /**
- * Who leads: the Lease `sekisho-rules`, as client-go's leader election has it.
+ * Who leads: a Lease, as client-go's leader election has it.
  *
  *     nobody's, ours, or not renewed for `durationMs` (by our own clock) ─▶ take it ─▶ renew every `renewMs`
  *
  * A holder's clock is never compared with ours: a Lease counts as alive while its record changes. Whoever could not renew for `giveUpMs`
  * leads no more, and stops to publish before anybody else may begin: giveUpMs < durationMs.
  */
-import { type ApiClient, ApiError } from '../../cluster/api-client.ts'
-import type { Log } from '../../cluster/log.ts'
+import { type ApiClient, ApiError } from './api-client.ts'
+import type { Log } from './log.ts'
 
 interface LeaseSpec {
   readonly holderIdentity?: string

@@ -1,8 +1,8 @@
 /** The Lease on a real API server: one leads, another takes over, and who cannot renew knows it before anybody else may lead. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { type LeaseOptions, startLease } from '../../../src/rules/publish/lease.ts'
-import { lab, linesLog, until } from '../../cluster-cache/lab.ts'
+import { type LeaseOptions, startLease } from '../../src/cluster/lease.ts'
+import { lab, linesLog, until } from '../cluster-cache/lab.ts'
 
 const TIMES = { durationMs: 3_000, giveUpMs: 2_000, renewMs: 300 }
 
