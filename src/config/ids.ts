@@ -85,6 +85,10 @@ export const idsConfig = z.strictObject({
         .ipv4()
         .default('239.255.83.75')
         .describe('multicast group of the canary (TTL 1); change it only together with the rule'),
+      group6: z
+        .ipv6()
+        .default('ff12::534b')
+        .describe('the same on interfaces without an IPv4 address (link-local, hop limit 1)'),
       port: z.int().min(1).max(65535).default(20530).describe('UDP port of the canary'),
     })
     .prefault({}),
