@@ -48,8 +48,11 @@ const CONTEXTS: Readonly<Record<ImageName, Context>> = {
     cpSync(tar, join(folder, 'crs.tar'))
     return { CRS_ARCHIVE: 'crs.tar' }
   },
-  'sekisho-ids': async (folder) => {
-    cpSync(join(repository, 'ids'), folder, { recursive: true })
+  'sekisho-ids': async (folder, log) => {
+    for (const file of ['.dockerignore', 'LICENSE', 'ids'])
+      cpSync(join(repository, file), join(folder, file), { recursive: true })
+    renameSync(join(folder, 'ids/Dockerfile'), join(folder, 'Dockerfile'))
+    await bundle(join(folder, 'dist'), { log })
     return {}
   },
 }
