@@ -2,7 +2,8 @@
 
 import type { WafPolicyStatus } from '../api/waf-policy.ts'
 import type { Summary } from '../rules/rollout/summary.ts'
-import { printable } from './rules-cluster.ts'
+import { printable } from './printable.ts'
+import { section, table } from './table.ts'
 
 export interface PolicyLine extends Pick<WafPolicyStatus, 'mode' | 'rules' | 'enforced'> {
   readonly namespace: string
@@ -118,20 +119,6 @@ export function inLines(status: Status, now: number): string {
           .map(({ reason, detail, remedy }) => `  ${reason}: ${printable(detail)}\n    to mend: ${remedy}\n`)
           .join('')}`,
   ].join('')
-}
-
-const section = (title: string, head: string[], rows: string[][]): string =>
-  rows.length === 0 ? '' : `\n${title}\n${table([head, ...rows], '  ').join('')}`
-
-/** Columns as wide as their widest cell; the last one runs on. */
-function table(rows: readonly (readonly string[])[], indent = ''): string[] {
-  const cells = rows.map((row) => row.map(printable))
-  const widths = cells[0]?.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0))) ?? []
-  return cells
-    .map((row) =>
-      `${indent}${row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  ')}`.trimEnd(),
-    )
-    .map((line) => `${line}\n`)
 }
 
 /** `12 min` */
