@@ -41,7 +41,12 @@ export async function attachCluster(name: string): Promise<Cluster | undefined> 
     await rm(stateFile(name), { force: true })
     return undefined
   }
-  return new Cluster({ state, stop: () => endKeeper(state), release: () => {} })
+  return new Cluster({
+    state,
+    stop: () => endKeeper(state),
+    release: () => {},
+    join: (node) => Promise.reject(new Error(`Cannot let ${node} join: only who started the cluster ${name} can`)),
+  })
 }
 
 /** Names of the clusters that run now. */

@@ -35,11 +35,11 @@ export const controlPlaneIdentities = (address?: string): Identity[] => [
     names: [...API_NAMES, ...(address === undefined ? [] : [`IP:${address}`])],
   },
   { file: 'controller-manager', subject: '/CN=system:kube-controller-manager' },
+  { file: 'scheduler', subject: '/CN=system:kube-scheduler' },
 ]
 
 /** What nodes need beside it. */
 export const nodeIdentities = (nodes: readonly { name: string; address: string }[]): Identity[] => [
-  { file: 'scheduler', subject: '/CN=system:kube-scheduler' },
   { file: 'proxy', subject: '/CN=system:kube-proxy' },
   { file: 'kubelet-client', subject: '/O=system:masters/CN=kube-apiserver-kubelet-client' },
   ...nodes.map(({ name, address }) => ({

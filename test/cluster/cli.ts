@@ -154,7 +154,7 @@ program
   .command('build')
   .description('builds what is missing into the cache, so that later starts take seconds')
   .action(async () => {
-    await provide('node', true, { log: say })
+    await provide('node', [], { log: say })
     await ensureBinaries(['kwok'], { log: say })
     say('all binaries are in the cache')
   })

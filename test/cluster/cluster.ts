@@ -16,6 +16,7 @@ export interface Owner {
   readonly stop: () => Promise<void>
   /** Lets the cluster live on after this process. */
   readonly release: () => void
+  readonly join: (node: string) => Promise<void>
 }
 
 export class Cluster {
@@ -29,10 +30,12 @@ export class Cluster {
   /** One call to the API server as its administrator: `api('GET', '/readyz')`. */
   readonly api: Api
   readonly release: () => void
+  /** Starts the kubelet of a node that was to be `late`; its object comes within seconds. */
+  readonly join: (node: string) => Promise<void>
   readonly #stop: () => Promise<void>
   #stopped: Promise<void> | undefined
 
-  constructor({ state, stop, release }: Owner) {
+  constructor({ state, stop, release, join }: Owner) {
     this.state = state
     this.name = state.name
     this.kubeconfig = state.kubeconfig
@@ -40,6 +43,7 @@ export class Cluster {
     this.nodes = state.nodes
     this.api = apiCaller(state.server, pkiFolder(state.work))
     this.release = release
+    this.join = join
     this.#stop = stop
   }
 

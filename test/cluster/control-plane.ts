@@ -33,6 +33,7 @@ export async function startControlPlaneHere(context: Context, parts: Part[]): Pr
     try {
       const api = await startApiServer({ ...context, parts, enter: [], etcdPorts: [client, peer], port })
       if (context.spec.controllers.length > 0) await startControllers(context, parts, [], port)
+      if (context.spec.scheduler) await startScheduler(context, parts, [], port)
       await defaultServiceAccount(api)
       return serverUrl(port)
     } catch (error) {
@@ -146,6 +147,16 @@ export async function startControllers(
   const started = async () => (await readFile(logFile(spec.work, name), 'utf8')).includes('Caches are synced')
   await untilReady(part, parts, started, signal)
   return part
+}
+
+/** Starts the scheduler. */
+export async function startScheduler({ spec }: Context, parts: Part[], enter: readonly string[], port: number) {
+  const kubeconfig = await writeKubeConfig(spec.work, 'scheduler', port)
+  const qps = ['--kube-api-qps=400', '--kube-api-burst=800']
+  // Its own port serves metrics and health only, and two clusters on one machine would quarrel about it.
+  const args = [`--kubeconfig=${kubeconfig}`, '--leader-elect=false', '--secure-port=0', ...qps]
+  const command = spec.binaries['kube-scheduler']!
+  parts.push(new Part({ name: 'kube-scheduler', command, args, enter }, spec.work))
 }
 
 /** Without its controller nobody makes the service account that every Pod names, and no Pod would be admitted in `default`. */

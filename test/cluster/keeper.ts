@@ -13,7 +13,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { removeCgroups } from './cgroups.ts'
 import { prepareWork, startControlPlaneHere, writeKubeConfig } from './control-plane.ts'
-import { startNodes } from './node.ts'
+import { type StartedNodes, startNodes } from './node.ts'
 import { type Part, PartError } from './part.ts'
 import type { ClusterSpec, ClusterState, KeeperMessage, NodeState } from './spec.ts'
 
@@ -23,6 +23,7 @@ const spec = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as ClusterSpec
 let released = false
 let begun: Promise<void> = Promise.resolve()
 let stopping = false
+let join: StartedNodes['join'] | undefined
 
 process.stdout.on('error', () => {})
 const say = (message: KeeperMessage): void => {
@@ -34,7 +35,7 @@ async function begin(wanted: ClusterSpec): Promise<void> {
   await prepareWork(wanted.work)
   let server: string
   let nodes: NodeState[] = []
-  if (wanted.size === 'node') ({ server, nodes } = await startNodes(context, parts))
+  if (wanted.size === 'node') ({ server, nodes, join } = await startNodes(context, parts))
   else server = await startControlPlaneHere(context, parts)
   const kubeconfig = await writeKubeConfig(wanted.work, 'admin', Number(new URL(server).port))
   const { name, size, work, binaries } = wanted
@@ -73,6 +74,10 @@ const lines = createInterface({ input: process.stdin })
 lines.on('line', (line) => {
   if (line === 'release') released = true
   else if (line === 'stop') stop(0)
+  else if (line.startsWith('join ')) {
+    const node = line.slice('join '.length)
+    join?.(node).then(() => say({ type: 'joined', node }))
+  }
 })
 lines.on('close', () => {
   if (!released) stop(0)

@@ -28,3 +28,24 @@ t.test('startKwok plays nodes that stay Ready, and Pods on them become Ready wit
   t.match(status.initContainerStatuses, [{ name: 'side', ready: true }])
   await kwok.stop()
 })
+
+t.test('a control plane with controllers and scheduler places what Deployments and DaemonSets ask for', async (t) => {
+  const cluster = await startCluster({ size: 'control-plane', controllers: ['*'], scheduler: true })
+  t.teardown(() => cluster.stop())
+  const kwok = await startKwok(cluster)
+  const names = await kwok.addNodes(5, { prefix: 'bare', taints: [] })
+  const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'x', image: 'none:1' }] } }
+  const selector = { matchLabels: { app: 'x' } }
+  const objects = [
+    { kind: 'Deployment', metadata: { name: 'd' }, spec: { replicas: 3, selector, template } },
+    { kind: 'DaemonSet', metadata: { name: 's' }, spec: { selector, template } },
+  ]
+  for (const object of objects)
+    await cluster.kubectlOk(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'apps/v1', ...object }) })
+  await cluster.kubectlOk(['rollout', 'status', 'deployment/d', '--timeout=60s'])
+  await cluster.kubectlOk(['rollout', 'status', 'daemonset/s', '--timeout=60s'])
+  const { items } = JSON.parse(await cluster.kubectlOk(['get', 'pods', '-o', 'json']))
+  t.equal(items.length, 8)
+  t.ok(items.every((pod: { spec: { nodeName: string } }) => names.includes(pod.spec.nodeName)))
+  await kwok.stop()
+})

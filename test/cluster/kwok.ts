@@ -32,6 +32,8 @@ export interface FakeNodes {
 export interface FakeNodeOptions {
   readonly prefix?: string
   readonly labels?: Readonly<Record<string, string>>
+  /** @default FAKE_TAINT: nothing real lands on them. */
+  readonly taints?: readonly object[]
 }
 
 /** Starts kwok beside a running cluster. It ends with this process at the latest. */
@@ -67,12 +69,16 @@ async function stages(): Promise<string> {
   return (await Promise.all(STAGES.map(read))).join('\n---\n')
 }
 
-async function addNodes({ api }: Cluster, count: number, { prefix = 'fake', labels = {} }: FakeNodeOptions = {}) {
+async function addNodes(
+  { api }: Cluster,
+  count: number,
+  { prefix = 'fake', labels = {}, taints = [FAKE_TAINT] }: FakeNodeOptions = {},
+) {
   const names = Array.from({ length: count }, (_, index) => `${prefix}-${index}`)
   const waiting = [...names]
   const make = async () => {
     for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-      const { status, body } = await api('POST', '/api/v1/nodes', fakeNode(name, labels))
+      const { status, body } = await api('POST', '/api/v1/nodes', fakeNode(name, labels, taints))
       if (status !== 201) throw new Error(`Cannot make the node ${name}: ${status} ${body}`)
     }
   }
@@ -97,7 +103,12 @@ interface NodeObject {
   readonly status: { readonly conditions?: readonly { type: string; status: string }[] }
 }
 
-const fakeNode = (name: string, labels: Readonly<Record<string, string>>) => ({
+/** A node that kwok takes for its own. */
+export const fakeNode = (
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  taints: readonly object[] = [FAKE_TAINT],
+) => ({
   metadata: {
     name,
     annotations: { 'kwok.x-k8s.io/node': 'fake' },
@@ -109,7 +120,7 @@ const fakeNode = (name: string, labels: Readonly<Record<string, string>>) => ({
       ...labels,
     },
   },
-  spec: { taints: [FAKE_TAINT] },
+  spec: { taints },
   status: {
     allocatable: { cpu: '32', memory: '256Gi', pods: '110' },
     capacity: { cpu: '32', memory: '256Gi', pods: '110' },

@@ -12,7 +12,14 @@ import type { Api } from './api.ts'
 import { exists } from './cache.ts'
 import { controlPlaneIdentities, nodeIdentities, writeCertificates } from './certificates.ts'
 import { cgroupName, makeCgroups } from './cgroups.ts'
-import { pkiFolder, serverUrl, startApiServer, startControllers, writeKubeConfig } from './control-plane.ts'
+import {
+  pkiFolder,
+  serverUrl,
+  startApiServer,
+  startControllers,
+  startScheduler,
+  writeKubeConfig,
+} from './control-plane.ts'
 import { enterNode } from './enter.ts'
 import { importInto } from './images/import.ts'
 import { connectNodes, nodeAddress } from './network.ts'
@@ -24,6 +31,8 @@ import type { Context, NodeState } from './spec.ts'
 export interface StartedNodes {
   readonly server: string
   readonly nodes: NodeState[]
+  /** Starts kubelet and kube-proxy of a node that was to be late. */
+  readonly join: (node: string) => Promise<void>
 }
 
 /** Starts all nodes and the control plane in the first, and waits until Pods can be made. */
@@ -49,14 +58,20 @@ export async function startNodes(context: Context, parts: Part[]): Promise<Start
   ])
   progress('starting kube-controller-manager, kube-scheduler, kubelet and kube-proxy')
   await startScheduler(context, parts, enter, port)
-  await Promise.all([
-    startControllers(context, parts, enter, port),
-    ...nodes.map((node) => startKubelet(context, parts, node, port, address)),
-    ...nodes.map((node) => startProxy(context, parts, node, port, address)),
-  ])
+  const join = async (node: NodeState) => {
+    await startKubelet(context, parts, node, port, address)
+    await startProxy(context, parts, node, port, address)
+  }
+  const punctual = nodes.slice(0, nodes.length - spec.late)
+  await Promise.all([startControllers(context, parts, enter, port), ...punctual.map(join)])
   const kubelet = parts.find(({ name }) => name === `${nodes[0]!.name}.kubelet`)!
-  await untilReady(kubelet, parts, () => podsCanBeMade(api, nodes), signal)
-  return { server: serverUrl(port), nodes }
+  await untilReady(kubelet, parts, () => podsCanBeMade(api, punctual), signal)
+  const joinLate = (name: string) => {
+    const node = nodes.find((one) => one.name === name && !punctual.includes(one))
+    if (node === undefined) throw new Error(`Cannot let ${name} join: it is none of the nodes that were to be late`)
+    return join(node)
+  }
+  return { server: serverUrl(port), nodes, join: joinLate }
 }
 
 async function startNamespaces({ spec, signal }: Context, parts: Part[], planned: { name: string; address: string }) {
@@ -104,13 +119,6 @@ async function startContainerd({ spec, signal }: Context, parts: Part[], node: N
   const answers = async () => (await run(spec.binaries['ctr']!, ['-a', socket, 'version'])).code === 0
   await untilReady(part, [part], async () => (await exists(socket)) && (await answers()), signal)
   await importInto(spec, node.name, spec.images)
-}
-
-async function startScheduler({ spec }: Context, parts: Part[], enter: readonly string[], port: number) {
-  const kubeconfig = await writeKubeConfig(spec.work, 'scheduler', port)
-  const args = [`--kubeconfig=${kubeconfig}`, '--leader-elect=false', '--kube-api-qps=400', '--kube-api-burst=800']
-  const command = spec.binaries['kube-scheduler']!
-  parts.push(new Part({ name: 'kube-scheduler', command, args, enter }, spec.work))
 }
 
 async function startKubelet({ spec }: Context, parts: Part[], node: NodeState, port: number, host: string) {

@@ -2,8 +2,8 @@
  * What the program that asks for a cluster and the keeper that owns it say to each other.
  *
  *   asker ──the spec──────────────────────────▶ keeper     a file in the work folder
- *   asker ──"stop" or "release"───────────────▶ keeper     lines on the keeper's stdin; its end means stop
- *   asker ◀──progress, ready, failed──────────── keeper     lines of JSON on its stdout
+ *   asker ──"stop", "release", "join NODE"────▶ keeper     lines on the keeper's stdin; its end means stop
+ *   asker ◀──progress, ready, failed, joined──── keeper     lines of JSON on its stdout
  */
 export type Size = 'control-plane' | 'node'
 
@@ -23,6 +23,10 @@ export interface ClusterSpec {
   readonly auditPolicy?: unknown
   /** Controllers to run beside a control plane, which has none by itself. */
   readonly controllers: readonly string[]
+  /** Whether a control plane has kube-scheduler beside it; nodes always do. */
+  readonly scheduler: boolean
+  /** Of the real nodes the last so many have no kubelet until they are told to join. */
+  readonly late: number
   /** The work folder stays after the end. */
   readonly keepWork: boolean
   /** Where to write the state once ready, for clusters that outlive who asked. */
@@ -52,6 +56,7 @@ export type KeeperMessage =
   | { readonly type: 'progress'; readonly text: string }
   | { readonly type: 'ready'; readonly state: ClusterState }
   | { readonly type: 'failed'; readonly part?: string; readonly message: string }
+  | { readonly type: 'joined'; readonly node: string }
   | { readonly type: 'left'; readonly what: readonly string[] }
 
 /** What a size's builder gets from the keeper. */

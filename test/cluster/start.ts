@@ -41,6 +41,10 @@ export interface StartOptions {
   readonly audit?: boolean | object
   /** Controllers to run beside a control plane, e.g. `['namespace-controller', 'serviceaccount-controller']`. */
   readonly controllers?: readonly string[]
+  /** Runs kube-scheduler beside a control plane, for Pods on nodes that kwok plays. */
+  readonly scheduler?: boolean
+  /** The last so many of the real nodes have no kubelet and no object until `join()`. 0 unless said. */
+  readonly late?: number
   /** The work folder with its logs stays after the end; also by SEKISHO_KEEP_WORK=1. */
   readonly keepWork?: boolean
 }
@@ -61,24 +65,31 @@ export async function startCluster(options: StartOptions): Promise<Cluster> {
 }
 
 /** Provides what clusters of a size are made of, building what is not in the cache yet. */
-export async function provide(size: Size, controllers: boolean, options: EnsureOptions) {
-  const more = controllers ? ['kube-controller-manager'] : []
-  const binaries = await ensureBinaries(size === 'node' ? NODE : [...CONTROL_PLANE, ...more], options)
+export async function provide(size: Size, beside: readonly string[], options: EnsureOptions) {
+  const binaries = await ensureBinaries(size === 'node' ? NODE : [...CONTROL_PLANE, ...beside], options)
   if (size === 'control-plane') return { binaries, images: [] }
   Object.assign(binaries, await ensureContainerd(options))
   return { binaries, images: Object.values(await labImages()) }
 }
 
 export async function specOf(options: StartOptions, stateFile?: string): Promise<ClusterSpec> {
-  const { size, signal, log, controllers = [], audit, name = 'test' } = options
+  const { size, signal, log, controllers = [], scheduler = false, late = 0, audit, name = 'test' } = options
   const nodes = size === 'node' ? (options.nodes ?? 1) : 0
   if (size === 'node' && (nodes < 1 || nodes > 9 || !Number.isInteger(nodes)))
     throw new Error(`Cannot start a cluster with ${nodes} nodes: \`nodes\` must be a whole number from 1 to 9`)
+  if (late !== 0 && (!Number.isInteger(late) || late < 0 || late >= nodes))
+    throw new Error(
+      `Cannot let ${late} of ${nodes} nodes join late: \`late\` must leave one that is there from the start`,
+    )
   if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name))
     throw new Error(`Cannot name a cluster '${name}': use up to 32 lower-case letters, digits and hyphens, e.g. demo`)
   if (size === 'node') checkFolders()
   const ensure = { ...(log && { log }), ...(signal && { signal }) }
-  const { binaries, images } = await provide(size, controllers.length > 0, ensure)
+  const beside = [
+    ...(controllers.length > 0 ? ['kube-controller-manager'] : []),
+    ...(scheduler ? ['kube-scheduler'] : []),
+  ]
+  const { binaries, images } = await provide(size, beside, ensure)
   await sweep()
   return {
     name,
@@ -89,6 +100,8 @@ export async function specOf(options: StartOptions, stateFile?: string): Promise
     images,
     apiServerArgs: options.apiServerArgs ?? [],
     controllers,
+    scheduler,
+    late,
     keepWork: options.keepWork ?? process.env['SEKISHO_KEEP_WORK'] === '1',
     ...(audit && { auditPolicy: audit === true ? METADATA : audit }),
     ...(stateFile !== undefined && { stateFile }),
@@ -140,6 +153,13 @@ export function launch(spec: ClusterSpec, { signal, log }: Pick<StartOptions, 's
   const release = (): void => {
     stdin.end('release\n')
   }
+  const joining = new Map<string, () => void>()
+  const joinNode = (node: string): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    joining.set(node, resolve)
+    stdin.write(`join ${node}\n`)
+    return promise
+  }
   return new Promise<ConstructorParameters<typeof Cluster>[0]>((resolve, reject) => {
     const abort = () => {
       failure = signal?.reason
@@ -148,13 +168,14 @@ export function launch(spec: ClusterSpec, { signal, log }: Pick<StartOptions, 's
     const hear = (message: KeeperMessage) => {
       if (message.type === 'progress') log?.(message.text)
       if (message.type === 'left') left.push(...message.what)
+      if (message.type === 'joined') joining.get(message.node)?.()
       if (message.type === 'failed') failure ??= new Error(message.message)
       if (message.type === 'ready') {
         // From here the cluster must not keep a finished test waiting.
         keeper.unref()
         ;(stdin as unknown as { unref(): void }).unref()
         ;(stdout as unknown as { unref(): void }).unref()
-        resolve({ state: message.state, stop, release })
+        resolve({ state: message.state, stop, release, join: joinNode })
       }
     }
     createInterface({ input: stdout }).on('line', (line) => hear(JSON.parse(line) as KeeperMessage))
