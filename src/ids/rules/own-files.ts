@@ -1,0 +1,123 @@
+/**
+ * The files of the ConfigMaps with `sekisho.dev/rules: ids`, judged one by one. A file with a problem is left out as a whole, and its last good
+ * version stays in use, through a restart of the agent too; a file that is deleted is gone.
+ */
+import { createHash } from 'node:crypto'
+import { FILTERS, type OwnFile } from './build-set.ts'
+import type { JudgeFile } from './state.ts'
+
+export interface ConfigMapFiles {
+  readonly name: string
+  readonly data: Readonly<Record<string, string>>
+}
+
+/** A node's agent holds them in memory, and suricata-update once more. */
+const MOST_BYTES = 8 * 1024 * 1024
+const MOST_FILES = 500
+/** What a ConfigMap's name and key may be, before they become a path. */
+const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
+const KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}$/
+
+const isRead = (key: string): boolean => key.endsWith('.rules') || (FILTERS as readonly string[]).includes(key)
+const at = ({ configMap, key }: Pick<OwnFile, 'configMap' | 'key'>) => `${configMap}/${key}`
+const byPlace = (a: OwnFile, b: OwnFile) => (at(a) < at(b) ? -1 : at(a) > at(b) ? 1 : 0)
+
+/** Those that are read, in one order everywhere. */
+export const filesOf = (maps: readonly ConfigMapFiles[]): OwnFile[] =>
+  maps
+    .flatMap(({ name, data }) => Object.entries(data).map(([key, text]) => ({ configMap: name, key, text })))
+    .filter(({ configMap, key }) => isRead(key) && KEY.test(key) && NAME.test(configMap))
+    .sort(byPlace)
+
+export interface OwnFiles {
+  /** What may be used now. */
+  usable(): readonly OwnFile[]
+  /** Takes what the cluster says now. @returns a sentence for each file that is left out */
+  take(maps: readonly ConfigMapFiles[]): readonly string[]
+  /** The engine refused these rules: files with them go back to their last good version. @returns those files' names; none: not ours */
+  blame(rules: readonly string[]): readonly string[]
+  /** What is in use now was seen to run. */
+  proven(): void
+  /** For the memory: the last good versions. */
+  good(): readonly OwnFile[]
+}
+
+const SID = /\bsid\s*:\s*(\d+)/
+const digest = (file: OwnFile) =>
+  createHash('sha256')
+    .update(`${at(file)}\n${file.text}`)
+    .digest('hex')
+
+export const createOwnFiles = (judge: JudgeFile, remembered: readonly OwnFile[]): OwnFiles => {
+  let good = new Map(remembered.map((file) => [at(file), file]))
+  let current: readonly OwnFile[] = remembered
+  let wanted: readonly OwnFile[] | undefined
+  /** Contents that the engine refused. */
+  const blamed = new Set<string>()
+  const problems = new Map<string, string>()
+
+  const settle = (): string[] => {
+    const told: string[] = []
+    let bytes = 0
+    const usable: OwnFile[] = []
+    for (const file of wanted ?? []) {
+      const place = at(file)
+      bytes += Buffer.byteLength(file.text)
+      const problem = blamed.has(digest(file))
+        ? (problems.get(place) ?? `${place}: Suricata refuses it`)
+        : bytes > MOST_BYTES || usable.length >= MOST_FILES
+          ? `${place}: the ConfigMaps hold more than ${MOST_FILES} files or ${MOST_BYTES} bytes`
+          : judged(file)
+      if (problem === '') {
+        usable.push(file)
+        continue
+      }
+      const last = good.get(place)
+      told.push(`${problem}; ${last ? 'its last good version stays' : 'it is left out'}`)
+      if (last) usable.push(last)
+    }
+    current = usable
+    return told
+  }
+  const judged = (file: OwnFile): string => {
+    const [first, ...more] = judge({ file: at(file), text: file.text })
+    if (!first) return ''
+    return `${first.file}:${first.line}: ${first.message}${more.length > 0 ? ` (and ${more.length} more)` : ''}`
+  }
+  return {
+    usable: () => current,
+    take(maps) {
+      wanted = filesOf(maps)
+      return settle()
+    },
+    blame(rules) {
+      const sids = new Set(rules.map((rule) => SID.exec(rule)?.[1]).filter((sid) => sid !== undefined))
+      const guilty = current.filter(
+        (file) =>
+          file.key.endsWith('.rules') &&
+          file.text.split(/\r?\n/).some((line) => {
+            const sid = line.trim().startsWith('#') ? undefined : SID.exec(line)?.[1]
+            return (sid !== undefined && sids.has(sid)) || (line.trim() !== '' && rules.includes(line.trim()))
+          }),
+      )
+      for (const file of guilty) {
+        blamed.add(digest(file))
+        if (good.get(at(file))?.text === file.text) good.delete(at(file))
+        problems.set(at(file), `${at(file)}: Suricata refuses ${rules.find((rule) => fileHas(file, rule)) ?? rules[0]}`)
+      }
+      if (blamed.size > 1000) blamed.clear()
+      wanted ??= current
+      settle()
+      return guilty.map((file) => problems.get(at(file))!)
+    },
+    proven() {
+      good = new Map(current.map((file) => [at(file), file]))
+    },
+    good: () => [...good.values()],
+  }
+}
+
+const fileHas = (file: OwnFile, rule: string): boolean => {
+  const sid = SID.exec(rule)?.[1]
+  return file.text.includes(rule) || (sid !== undefined && new RegExp(`\\bsid\\s*:\\s*${sid}\\b`).test(file.text))
+}

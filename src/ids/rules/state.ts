@@ -1,0 +1,34 @@
+/** What the rule pipeline says of itself: facts for the readiness of the agent, and the wiring's interfaces. */
+
+/** The command socket of Suricata, as far as rules need it. Resolves with the `message` of an answer `OK`. @throws for `NOK` and silence */
+export interface RuleEngine {
+  command(name: string): Promise<unknown>
+}
+
+export interface IdsRulesState {
+  /** The first 12 digits of the sha256 of the set in use, or `baseline`. */
+  readonly set: string
+  /**
+   * `starting`: nothing was shown yet. `verified`: Suricata runs the set, with `expected` rules. `reloading`: a change is under way, for some
+   * minutes at most; what was shown before still runs, or already what comes. `unverified`: nothing shows that Suricata runs a set of ours.
+   */
+  readonly reload: 'starting' | 'verified' | 'reloading' | 'unverified'
+  /** Why `unverified`; else ''. */
+  readonly detail: string
+  /** How many rules Suricata must have loaded: those of the image and of the set. undefined: not known yet. */
+  readonly expected: number | undefined
+  /** As Suricata said last to the pipeline. */
+  readonly loaded: number
+  readonly failed: number
+  /** Whether age counts: a source is followed, and it has rules. */
+  readonly measured: boolean
+  /** When the source last confirmed that the rules in use are the newest, in ms since 1970; where it never did, when the agent began. */
+  readonly confirmedAt: number
+}
+
+/** Problems of one file of a ConfigMap; none: the file may be used. */
+export type JudgeFile = (file: { readonly file: string; readonly text: string }) => readonly {
+  readonly file: string
+  readonly line: number
+  readonly message: string
+}[]
