@@ -1,105 +1,153 @@
-/** The sekisho-ids image on one end of a wire, as its DaemonSet runs it: NET_RAW alone, two emptyDirs, a read-only root. */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+/**
+ * Suricata's container of the IDS on one end of a wire, as the DaemonSet runs it: NET_RAW alone, an emptyDir, a read-only root. In the
+ * agent's place is the test, which listens to eve.socket and speaks to the command socket.
+ */
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { type RunningImage, type RunOptions, startImage } from '../images/run.ts'
 import { eventually, layWire, type Wire } from './wire.ts'
 
-interface Alert {
+export interface Alert {
   readonly event_type: string
   readonly host: string
+  readonly in_iface: string
   readonly src_ip: string
-  readonly alert: { readonly signature_id: number }
+  readonly dest_ip: string
+  readonly payload?: string
+  readonly alert: { readonly signature_id: number; readonly signature: string }
 }
 
 export interface Station extends Wire {
   readonly ids: RunningImage
-  /** The answer of the readiness probe, in one line. */
-  ready(): Promise<{ code: number; line: string }>
-  /** Waits until the readiness probe's line matches. */
-  readyLine(wanted: RegExp): Promise<string>
-  /** Alerts of one rule so far. */
+  /** Alerts of one rule among what the container printed so far. */
   alerts(sid: number): Alert[]
   /** Every line the container printed, parsed; a line that is no JSON throws. */
   lines(): Record<string, unknown>[]
+  /** What came over eve.socket so far. */
+  readonly eve: readonly Record<string, any>[]
+  /** One command of Suricata's command socket: what it answers. */
+  command(command: string, more?: Record<string, unknown>): Promise<{ return: string; message: any }>
+  /** Waits until Suricata captures: it has written counters of each of these interfaces. */
+  capturing(...interfaces: string[]): Promise<void>
+  /** A file of /run/suricata, '' while it is not there. */
+  file(name: string): string
   /** Where the container's /run/suricata is on this machine. */
   readonly runFolder: string
 }
 
 export interface StationOptions {
   env?: Record<string, string>
-  /** Rule files by name, mounted as a ConfigMap of custom rules is. */
-  rules?: string
   run?: Partial<RunOptions>
-  /** Changes the wire before the IDS starts. */
-  prepare?: (wire: Wire) => Promise<void>
+  /** Changes the wire, or the folder that is mounted at /run/suricata, before the IDS starts. */
+  prepare?: (wire: Wire, runFolder: string) => Promise<void>
+}
+
+/** Listens where Suricata's second output connects, in the agent's place, and keeps each record. */
+async function listenToEve(path: string, keep: (record: Record<string, unknown>) => void): Promise<() => Promise<void>> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    let rest = ''
+    socket.setEncoding('utf8').on('data', (data: string) => {
+      const lines = (rest + data).split('\n')
+      rest = lines.pop()!
+      for (const line of lines) keep(JSON.parse(line))
+    })
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket))
+  })
+  await new Promise<void>((listening) => server.listen(path, listening))
+  chmodSync(path, 0o777)
+  return async () => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((closed) => server.close(closed))
+  }
 }
 
 /** Starts it. `close` takes everything away. */
-export async function startStation({ env = {}, rules, run = {}, prepare }: StationOptions = {}): Promise<Station> {
+export async function startStation({ env = {}, run = {}, prepare }: StationOptions = {}): Promise<Station> {
   const wire = await layWire()
   const folder = mkdtempSync(join(tmpdir(), 'sekisho-ids-'))
+  const runFolder = join(folder, 'run')
+  const eve: Record<string, unknown>[] = []
   let ids: RunningImage | undefined
+  let stopListening: (() => Promise<void>) | undefined
   const close = async () => {
     await ids?.stop()
+    await stopListening?.()
     await wire.close()
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    await prepare?.(wire)
-    for (const name of ['run', 'log']) {
-      mkdirSync(join(folder, name))
-      execFileSync('chmod', ['0777', join(folder, name)])
-    }
+    mkdirSync(runFolder)
+    chmodSync(runFolder, 0o777)
+    await prepare?.(wire, runFolder)
+    stopListening = await listenToEve(join(runFolder, 'eve.socket'), (record) => eve.push(record))
     const started = await startImage('sekisho-ids', {
       env: { NODE_NAME: 'node-a', ...env },
       capabilities: ['CAP_NET_RAW'],
       allowPrivilegeEscalation: true,
       network: { path: wire.node.path },
-      binds: [
-        { source: join(folder, 'run'), target: '/run/suricata' },
-        { source: join(folder, 'log'), target: '/var/log/suricata' },
-        ...(rules ? [{ source: rules, target: '/etc/sekisho/ids', readOnly: true }] : []),
-      ],
+      binds: [{ source: runFolder, target: '/run/suricata' }],
       ...run,
     })
     ids = started
-    const ready = async () => {
-      const { code, stdout, stderr } = await started.exec(['/usr/local/bin/sekisho-ids-ready'])
-      return { code, line: `${stdout}${stderr}`.trim() }
-    }
     const lines = () =>
       started
         .stdout()
         .split('\n')
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const file = (name: string) =>
+      existsSync(join(runFolder, name)) ? readFileSync(join(runFolder, name), 'utf8') : ''
     return {
       ...wire,
       ids: started,
-      ready,
-      readyLine: async (wanted) => {
-        let last = ''
-        return eventually(
-          async () => {
-            last = (await ready()).line
-            return wanted.test(last) ? last : undefined
-          },
-          () => `the readiness probe last said '${last}'; the container's log:\n${started.stdout()}${started.stderr()}`,
-        )
-      },
       alerts: (sid) =>
         (lines() as unknown as Alert[]).filter(
           ({ event_type, alert }) => event_type === 'alert' && alert.signature_id === sid,
         ),
       lines,
-      runFolder: join(folder, 'run'),
+      eve,
+      command: (command, more) => tell(join(runFolder, 'suricata-command.socket'), { command, ...more }),
+      capturing: async (...interfaces) => {
+        const begin = eve.length
+        await eventually(
+          async () => {
+            const threads = eve.slice(begin).findLast(({ event_type }) => event_type === 'stats') as any
+            const names = Object.keys(threads?.stats.threads ?? {})
+            return interfaces.every((one) => names.some((name) => new RegExp(`^W#\\d+-${one}$`).test(name)))
+              ? true
+              : undefined
+          },
+          () => `no counters of ${interfaces}; the container's log:\n${started.stdout()}${started.stderr()}`,
+        )
+      },
+      file,
+      runFolder,
       close,
     }
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** Speaks to the command socket: each message is one line, an answer is one line. */
+async function tell(path: string, message: Record<string, unknown>): Promise<{ return: string; message: any }> {
+  const socket = connect(path)
+  const answers = createInterface({ input: socket })[Symbol.asyncIterator]()
+  try {
+    for (const line of [{ version: '0.2' }, message]) {
+      socket.write(`${JSON.stringify(line)}\n`)
+      const { value } = await answers.next()
+      if (line === message) return JSON.parse(value)
+    }
+    throw new Error('unreachable')
+  } finally {
+    socket.destroy()
   }
 }
 
