@@ -23,12 +23,12 @@ import { type ConfigMapFiles, createOwnFiles } from './own-files.ts'
 import { createPipeline, type KeptArchive, type PipelineLimits } from './pipeline.ts'
 import { type AgentSource, serviceSource } from './service-source.ts'
 import { createSetShelf } from './set-shelf.ts'
-import type { IdsRulesState, JudgeFile, RuleEngine } from './state.ts'
+import type { IdsRulesState, JudgeFiles, RuleEngine } from './state.ts'
 
 export interface AgentRulesOptions {
   readonly config: Pick<IdsConfig, 'runDirectory' | 'stateDirectory' | 'namespace' | 'rules'>
   readonly engine: RuleEngine
-  readonly judge: JudgeFile
+  readonly judge: JudgeFiles
   /** Absent: no ConfigMaps, and no `sekisho rules`. */
   readonly client: ApiClient | undefined
   readonly tell: TellEvent

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { FILTERS, type OwnFile } from './build-set.ts'
-import type { JudgeFile } from './state.ts'
+import type { JudgeFiles } from './state.ts'
 
 export interface ConfigMapFiles {
   readonly name: string
@@ -48,7 +48,7 @@ const digest = (file: OwnFile) =>
     .update(`${at(file)}\n${file.text}`)
     .digest('hex')
 
-export const createOwnFiles = (judge: JudgeFile, remembered: readonly OwnFile[]): OwnFiles => {
+export const createOwnFiles = (judge: JudgeFiles, remembered: readonly OwnFile[]): OwnFiles => {
   let good = new Map(remembered.map((file) => [at(file), file]))
   let current: readonly OwnFile[] = remembered
   let wanted: readonly OwnFile[] | undefined
@@ -56,33 +56,42 @@ export const createOwnFiles = (judge: JudgeFile, remembered: readonly OwnFile[])
   const blamed = new Set<string>()
   const problems = new Map<string, string>()
 
-  const settle = (): string[] => {
-    const told: string[] = []
+  type Problems = ReturnType<JudgeFiles>
+  const sentence = ([first, ...more]: Problems): string =>
+    first ? `${first.file}:${first.line}: ${first.message}${more.length > 0 ? ` (and ${more.length} more)` : ''}` : ''
+  const judged = (files: readonly OwnFile[]): Problems =>
+    judge(files.map((file) => ({ name: at(file), text: file.text })))
+
+  /** A sentence for each file that cannot be used, by its place. First each by itself, then those that are left beside each other. */
+  const faults = (files: readonly OwnFile[]): Map<string, string> => {
+    const found = new Map<string, string>()
     let bytes = 0
-    const usable: OwnFile[] = []
-    for (const file of wanted ?? []) {
-      const place = at(file)
+    files.forEach((file, index) => {
       bytes += Buffer.byteLength(file.text)
       const problem = blamed.has(digest(file))
-        ? (problems.get(place) ?? `${place}: Suricata refuses it`)
-        : bytes > MOST_BYTES || usable.length >= MOST_FILES
-          ? `${place}: the ConfigMaps hold more than ${MOST_FILES} files or ${MOST_BYTES} bytes`
-          : judged(file)
-      if (problem === '') {
-        usable.push(file)
-        continue
-      }
-      const last = good.get(place)
-      told.push(`${problem}; ${last ? 'its last good version stays' : 'it is left out'}`)
-      if (last) usable.push(last)
+        ? (problems.get(at(file)) ?? `${at(file)}: Suricata refuses it`)
+        : bytes > MOST_BYTES || index >= MOST_FILES
+          ? `${at(file)}: the ConfigMaps hold more than ${MOST_FILES} files or ${MOST_BYTES} bytes`
+          : sentence(judged([file]))
+      if (problem !== '') found.set(at(file), problem)
+    })
+    for (;;) {
+      const among = judged(files.filter((file) => !found.has(at(file))))
+      if (!among.some(({ file }) => !found.has(file))) return found
+      for (const place of new Set(among.map(({ file }) => file)))
+        found.set(place, sentence(among.filter(({ file }) => file === place)))
     }
-    current = usable
-    return told
   }
-  const judged = (file: OwnFile): string => {
-    const [first, ...more] = judge({ file: at(file), text: file.text })
-    if (!first) return ''
-    return `${first.file}:${first.line}: ${first.message}${more.length > 0 ? ` (and ${more.length} more)` : ''}`
+  const settle = (): string[] => {
+    const files = wanted ?? []
+    const found = faults(files)
+    current = files.flatMap((file) => {
+      const last = found.has(at(file)) ? good.get(at(file)) : file
+      return last ? [last] : []
+    })
+    return [...found].map(
+      ([place, problem]) => `${problem}; ${good.has(place) ? 'its last good version stays' : 'it is left out'}`,
+    )
   }
   return {
     usable: () => current,

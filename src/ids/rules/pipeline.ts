@@ -69,7 +69,7 @@ export type Outcome =
   | { readonly status: 'waiting' }
 
 export interface Pipeline {
-  readonly facts: () => Pick<IdsRulesState, 'set' | 'reload' | 'detail' | 'expected' | 'loaded' | 'failed'>
+  readonly facts: () => Pick<IdsRulesState, 'set' | 'reload' | 'detail' | 'expected' | 'fetched' | 'loaded' | 'failed'>
   readonly memory: () => Memory
   /** Changes what is remembered, and writes it. */
   remember(change: Partial<Memory>): Promise<void>
@@ -395,6 +395,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
       reload,
       detail,
       expected: reload === 'starting' ? undefined : memory.good?.expected,
+      fetched: (memory.good?.archive ?? '') !== '',
       loaded: facts?.loaded ?? 0,
       failed: facts?.failed ?? 0,
     }),

@@ -17,6 +17,8 @@ export interface IdsRulesState {
   readonly detail: string
   /** How many rules Suricata must have loaded: those of the image and of the set. undefined: not known yet. */
   readonly expected: number | undefined
+  /** Whether the set in use holds an archive, so that the least number of rules is asked of it. */
+  readonly fetched: boolean
   /** As Suricata said last to the pipeline. */
   readonly loaded: number
   readonly failed: number
@@ -26,8 +28,8 @@ export interface IdsRulesState {
   readonly confirmedAt: number
 }
 
-/** Problems of one file of a ConfigMap; none: the file may be used. */
-export type JudgeFile = (file: { readonly file: string; readonly text: string }) => readonly {
+/** What is wrong with the files of ConfigMaps. Where there is much it may tell of the first ones only, by file as given. */
+export type JudgeFiles = (files: readonly { readonly name: string; readonly text: string }[]) => readonly {
   readonly file: string
   readonly line: number
   readonly message: string
