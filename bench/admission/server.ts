@@ -51,6 +51,7 @@ const ours = async (): Promise<number> => {
     nodes: nobody,
     idsPods: nobody,
     idsDaemonSet: nobody,
+    idsLeases: nobody,
     replaced: nobody,
     protectedNamespaces: nobody,
     look: nobody,
@@ -61,7 +62,7 @@ const ours = async (): Promise<number> => {
     ...config,
     reviewers: createReviewers({
       inject: { reader, settings: config.inject, version: '1' },
-      guard: { reader: guard, settings: config.guard, now: Date.now },
+      guard: { reader: { ...reader, ...guard }, settings: config.guard, now: Date.now },
       policy: { reader: guard, settings: config.policy, now: Date.now },
     }),
     metrics: createMetrics('1', new Set(['Injected', 'Verified'])),

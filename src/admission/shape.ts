@@ -84,6 +84,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   Job: templated,
   ReplicationController: templated,
   CronJob: object(fields({ jobTemplate: fields({ spec: fields({ template: fields({ metadata, spec: podSpec }) }) }) })),
+  Binding: fields({ metadata, target: fields({ kind: 'string', name: 'string' }, ['name']) }, ['target']),
   ConfigMap: fields({ metadata, data: STRINGS, binaryData: STRINGS }),
   Service: object(
     fields({

@@ -9,6 +9,8 @@ export interface Allowed {
   readonly detail: string
   /** Lines for kubectl. Each says what, why, and what mends it. */
   readonly warnings: readonly string[]
+  /** Codes of what would be refused if the namespace were not in `audit`. */
+  readonly wouldRefuse?: readonly string[]
   /** Present only from mutating decisions; already applied once, so it applies. */
   readonly patch?: readonly PatchOperation[]
 }

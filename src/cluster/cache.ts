@@ -1,5 +1,6 @@
-/** What the webhook knows of the cluster: six watches, cut down to views, and live reads beside them. */
+/** What the webhook knows of the cluster: seven watches, cut down to views, and live reads beside them. */
 import { setTimeout as wait } from 'node:timers/promises'
+import type { IdsLeaseView } from '../api/ids.ts'
 import { LABEL } from '../api/names.ts'
 import type {
   IdsDaemonSetView,
@@ -16,7 +17,9 @@ import type { ApiClient } from './api-client.ts'
 import { createLive } from './live.ts'
 import type { Log } from './log.ts'
 import {
+  IDS_LEASES,
   projectDaemonSet,
+  projectIdsLease,
   projectIdsPod,
   projectNamespace,
   projectNetworkPolicy,
@@ -104,6 +107,17 @@ export function startClusterCache(options: ClusterCacheOptions): ClusterCache {
     projectIdsPod,
     createStore<IdsPodView>((_, before, after) => replaced.changed(before, after, daemonSetNow())),
   )
+  const said = new Map<string, IdsLeaseView>()
+  const leases = watch(
+    'ids leases',
+    `/apis/coordination.k8s.io/v1/namespaces/${idsNamespace}/leases`,
+    projectIdsLease,
+    createStore<IdsLeaseView>((_, before, after) => {
+      if (after !== undefined) said.set(after.node, after)
+      else if (before !== undefined) said.delete(before.node)
+    }),
+    { query: { labelSelector: IDS_LEASES } },
+  )
   const namespaces = watch('namespaces', '/api/v1/namespaces', projectNamespace, namespaced, { metadataOnly: true })
   const servicesNow = watch('services', '/api/v1/services', projectService, services.store)
   const policiesNow = watch(
@@ -117,6 +131,10 @@ export function startClusterCache(options: ClusterCacheOptions): ClusterCache {
     nodes: () => nodes().all(),
     idsPods: () => pods().all(),
     idsDaemonSet: () => sets().all()[0] ?? null,
+    idsLeases: () => {
+      leases()
+      return said
+    },
     replaced: () => replaced.since(),
     protectedNamespaces: () =>
       namespaces()

@@ -1,4 +1,6 @@
 /** Reads that ask the API server at once: for what a watch does not hold, and for a second look before a refusal. */
+
+import type { IdsLeaseView } from '../api/ids.ts'
 import type { UserInfo } from '../api/kube.ts'
 import { ANNOTATION } from '../api/names.ts'
 import type { IdsDaemonSetView, IdsPodView, LabelSelector, NodeView } from '../api/views.ts'
@@ -6,7 +8,7 @@ import type { GuardSettings } from '../config/webhook.ts'
 import type { Look } from '../guard/reader.ts'
 import type { InjectReader, ProtectedPodView } from '../inject/reader.ts'
 import { type ApiClient, ApiError } from './api-client.ts'
-import { OPEN, projectDaemonSet, projectIdsPod, projectNamespace, projectNode } from './project.ts'
+import { OPEN, projectDaemonSet, projectIdsLease, projectIdsPod, projectNamespace, projectNode } from './project.ts'
 
 type Settings = Pick<GuardSettings, 'idsNamespace' | 'idsDaemonSet'>
 interface List {
@@ -58,6 +60,11 @@ export function createLive(client: ApiClient, settings: Settings): Live {
     const list = await client.request<List>('GET', path, { signal, query: { fieldSelector: `spec.nodeName=${node}` } })
     return list.items.map(projectIdsPod).filter((pod) => pod !== null)
   }
+  const leaseOf = async (node: string, signal: AbortSignal): Promise<IdsLeaseView | null> => {
+    const path = `/apis/coordination.k8s.io/v1/namespaces/${settings.idsNamespace}/leases/${encodeURIComponent(node)}`
+    const raw = await orNull<never>(path, signal)
+    return raw === null ? null : projectIdsLease(raw)
+  }
   const nodesNamed = async (names: readonly string[], signal: AbortSignal): Promise<NodeView[]> => {
     if (names.length === 0) {
       const list = await client.request<List>('GET', '/api/v1/nodes', { signal, query: { limit: MAX_NAMES } })
@@ -71,12 +78,14 @@ export function createLive(client: ApiClient, settings: Settings): Live {
 
   return {
     look: async (names, signal) => {
-      const [nodes, pods, set] = await Promise.all([
+      const [nodes, pods, leases, set] = await Promise.all([
         nodesNamed(names, signal),
         Promise.all(names.map((name) => podsOn(name, signal))),
+        Promise.all(names.map((name) => leaseOf(name, signal))),
         daemonSet(signal),
       ])
-      return { nodes, idsPods: pods.flat(), daemonSet: set }
+      const said = leases.filter((lease) => lease !== null).map((lease) => [lease.node, lease] as const)
+      return { nodes, idsPods: pods.flat(), daemonSet: set, leases: new Map(said) }
     },
     hostNetworkPods: async (namespace, signal) => {
       const list = await client.request<MetadataList>(

@@ -1,5 +1,6 @@
 /** Whole objects cut down to views. What is left out here is never in memory. */
-import { GROUP, KEY_PREFIX, LABEL } from '../api/names.ts'
+import type { IdsLeaseView } from '../api/ids.ts'
+import { ANNOTATION, GROUP, IDS_DAEMONSET, KEY_PREFIX, LABEL } from '../api/names.ts'
 import type {
   IdsDaemonSetView,
   IdsPodView,
@@ -9,6 +10,7 @@ import type {
   NodeView,
   ServiceView,
 } from '../api/views.ts'
+import { parseIdsReport } from '../guard/ids-report.ts'
 import { nodeSelectorAnnotations } from '../guard/node-selector.ts'
 
 interface Meta {
@@ -89,6 +91,20 @@ export function projectIdsPod(raw: RawPod): IdsPodView | null {
     notReadyReason: ready ? '' : whyNotReady(raw),
   }
 }
+
+/** The Leases of agents, as a label selector; others, of leaders, may be in that namespace as well. */
+export const IDS_LEASES = `app.kubernetes.io/name=${IDS_DAEMONSET}`
+
+interface RawLease extends Meta {
+  readonly spec?: { readonly holderIdentity?: string }
+}
+
+/** The Lease of an agent: whose word it is, and what it says. */
+export const projectIdsLease = ({ metadata, spec }: RawLease): IdsLeaseView => ({
+  node: metadata.name,
+  pod: spec?.holderIdentity ?? '',
+  report: parseIdsReport(metadata.annotations?.[ANNOTATION.idsReport]),
+})
 
 const MAX_REASON = 200
 

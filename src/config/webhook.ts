@@ -1,5 +1,6 @@
 /** The configuration file of `sekisho webhook`: one schema with its defaults. docs/reference/configuration.md lists the same; a test compares. */
 import { z } from 'zod'
+import { idsPermits } from './ids.ts'
 import { listener, tlsSettings } from './listen.ts'
 import { policySettings } from './rules.ts'
 
@@ -116,6 +117,18 @@ export const guardSettings = z.strictObject({
     .max(8760)
     .default(72)
     .describe('the longest time `sekisho.dev/allow-uncovered` may be set for; 0 forbids it'),
+  breakGlassHours: z
+    .int()
+    .min(0)
+    .max(24)
+    .default(24)
+    .describe('the longest time `sekisho.dev/break-glass` of a Namespace may be set for; 0 forbids it'),
+  idsRulesAllow: z
+    .array(z.enum(idsPermits))
+    .default([])
+    .describe(
+      'what IDS rules in ConfigMaps may use although it can blind the IDS or write files; give the IDS the same as `rules.allow`',
+    ),
 })
 export type GuardSettings = z.output<typeof guardSettings>
 

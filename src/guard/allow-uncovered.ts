@@ -1,35 +1,7 @@
-/**
- * `sekisho.dev/allow-uncovered`: JSON with `why` and `until`, the one way to be admitted while a node is blind. It says why, it ends,
- * and it cannot be set for longer than the platform allows.
- */
+/** `sekisho.dev/allow-uncovered`: JSON with `why` and `until`: a namespace is admitted, and its Pods come to nodes, while these are blind. */
+import { type Limited, parseLimited } from './time-limit.ts'
 
-export type AllowUncovered =
-  | { readonly ok: true; readonly why: string; readonly until: number }
-  | { readonly ok: false; readonly fault: string }
-
-const fault = (text: string): AllowUncovered => ({ ok: false, fault: text })
-const HOUR = 3_600_000
-/** RFC 3339 with seconds and an offset: a date alone would mean another moment to everybody. */
-const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/
+export type AllowUncovered = Limited
 
 /** Parses and checks the annotation. */
-export function parseAllowUncovered(text: string, now: number, limitHours: number): AllowUncovered {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return fault('it is not JSON')
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return fault('it is not a JSON object')
-  const { why, until, ...rest } = value as Record<string, unknown>
-  const [unknown] = Object.keys(rest)
-  if (unknown !== undefined) return fault(`it has the unknown key ${JSON.stringify(unknown.slice(0, 40))}`)
-  if (typeof why !== 'string' || why.trim() === '' || why.length > 500)
-    return fault('"why" must be a text of 1 to 500 characters')
-  if (typeof until !== 'string' || !TIME.test(until) || Number.isNaN(Date.parse(until)))
-    return fault('"until" must be a time like 2030-01-01T00:00:00Z')
-  const at = Date.parse(until)
-  if (at <= now) return fault(`"until" is over: ${until}`)
-  if (at > now + limitHours * HOUR) return fault(`"until" is more than ${limitHours} h ahead: ${until}`)
-  return { ok: true, why: why.trim(), until: at }
-}
+export const parseAllowUncovered = parseLimited

@@ -1,4 +1,5 @@
 /** Why one node is blind, and the command that mends it. Only asked for nodes that are not covered. */
+import type { IdsLeaseView, IdsReport } from '../api/ids.ts'
 import type { IdsDaemonSetView, IdsPodView, NodeView } from '../api/views.ts'
 import { selects } from './node-selector.ts'
 import type { BlindReason } from './reasons.ts'
@@ -34,6 +35,7 @@ export function blindness(
   own: readonly IdsPodView[],
   daemonSet: IdsDaemonSetView | null,
   settings: Settings,
+  lease?: IdsLeaseView,
 ): Blindness {
   const name = `${settings.idsNamespace}/${settings.idsDaemonSet}`
   const kubectl = `kubectl -n ${settings.idsNamespace}`
@@ -58,7 +60,7 @@ export function blindness(
       mend: 'hold the namespace to other nodes: kubectl annotate namespace NAMESPACE sekisho.dev/node-selector=KEY=VALUE',
     }
   const [pod] = [...own].sort((a, b) => Number(a.terminating) - Number(b.terminating))
-  if (pod !== undefined) return ofPod(pod, kubectl, settings.idsDaemonSet)
+  if (pod !== undefined) return ofPod(pod, kubectl, settings.idsDaemonSet, deniedBy(lease, pod))
   const missing = Object.entries(daemonSet.nodeSelector).filter(
     ([key, value]) => !selects({ [key]: value }, node.labels),
   )
@@ -80,7 +82,15 @@ export function blindness(
   return { reason: 'IdsNoPod', why: `no Pod of the IDS DaemonSet ${name} is there`, mend: describe }
 }
 
-function ofPod(pod: IdsPodView, kubectl: string, daemonSet: string): Blindness {
+/** What the agent of this very Pod says against it; a Lease that another Pod wrote, or that cannot be read, says nothing. */
+export const deniedBy = (lease: IdsLeaseView | undefined, pod: IdsPodView): IdsReport | undefined =>
+  lease?.report?.ready === false && lease.pod === pod.name ? lease.report : undefined
+
+/** `no alert for the canary on cni0 for 72 s (limit 65 s) (CanaryLost)`. */
+const inWords = ({ check, detail }: IdsReport): string =>
+  [detail || 'its agent does not say why', ...(check === '' ? [] : [`(${check})`])].join(' ')
+
+function ofPod(pod: IdsPodView, kubectl: string, daemonSet: string, report: IdsReport | undefined): Blindness {
   const mend = `${kubectl} describe pod ${pod.name}`
   if (!pod.hostNetwork)
     return {
@@ -89,6 +99,13 @@ function ofPod(pod: IdsPodView, kubectl: string, daemonSet: string): Blindness {
       mend: `${kubectl} patch daemonset ${daemonSet} -p '{"spec":{"template":{"spec":{"hostNetwork":true}}}}'`,
     }
   if (pod.terminating) return { reason: 'IdsTerminating', why: `its IDS Pod ${pod.name} is terminating`, mend }
-  const why = pod.notReadyReason === '' ? '' : `: ${pod.notReadyReason}`
+  if (pod.ready && report !== undefined)
+    return {
+      reason: 'IdsSaysBlind',
+      why: `its IDS Pod ${pod.name} says that it does not see: ${inWords(report)}`,
+      mend,
+    }
+  const said = report === undefined ? pod.notReadyReason : inWords(report)
+  const why = said === '' ? '' : `: ${said}`
   return { reason: 'IdsNotReady', why: `its IDS Pod ${pod.name} is not Ready${why}`, mend }
 }

@@ -2,22 +2,26 @@
  * Whether every node that Pods of a namespace can land on is watched.
  *
  *   Reach    the nodes the Pods could land on. Taints exclude nothing: a Pod chooses its tolerations. Cordoned nodes count: Pods run there.
- *   Covered  a Pod of the very DaemonSet (by uid) is on the node, on hostNetwork, Ready, not terminating.
+ *   Covered  a Pod of the very DaemonSet (by uid) is on the node, on hostNetwork, Ready, not terminating, and its agent does not say
+ *            otherwise on the Lease of the node.
  *   Gated    new Pods are kept off: by our taint, which protected Pods may not tolerate, or because the node is not Ready and tainted so.
  *   Grace    covered until a moment ago, its IDS Pod being replaced by a rollout; at most maxUnavailable such nodes.
  *
  * A namespace is covered if its reach is not empty and each node in it is covered, gated or in grace.
  */
+import type { IdsLeaseView } from '../api/ids.ts'
 import { TAINT_IDS_NOT_READY } from '../api/names.ts'
 import type { IdsDaemonSetView, IdsPodView, NamespaceView, NodeView } from '../api/views.ts'
 import type { GuardSettings } from '../config/webhook.ts'
-import { type Blindness, blindness, unsupported } from './blindness.ts'
+import { type Blindness, blindness, deniedBy, unsupported } from './blindness.ts'
 import { namespaceSelectors, selects } from './node-selector.ts'
 
 export interface CoverageInput {
   readonly nodes: readonly NodeView[]
   readonly idsPods: readonly IdsPodView[]
   readonly daemonSet: IdsDaemonSetView | null
+  /** What the agents say, by node; a missing one says nothing. */
+  readonly leases?: ReadonlyMap<string, IdsLeaseView>
   /** Its annotations hold its Pods to nodes. */
   readonly namespace: Pick<NamespaceView, 'annotations'>
   /** When the IDS Pod of a node was last Ready before it was taken away to be replaced, ms since the epoch. */
@@ -49,7 +53,7 @@ const NOBODY = { reach: 0, gated: [], grace: [], blind: [] } as const
 
 /** Judges each node in reach, and all of them together. Of thousands of covered nodes none leaves a trace in memory. */
 export function coverage(input: CoverageInput): Coverage {
-  const { nodes, daemonSet, settings } = input
+  const { nodes, daemonSet, settings, leases } = input
   const selectors = namespaceSelectors(input.namespace.annotations, settings)
   const byNode = podsByNode(input.idsPods, daemonSet?.uid ?? '')
   let reach = 0
@@ -57,7 +61,7 @@ export function coverage(input: CoverageInput): Coverage {
   for (const node of nodes) {
     if (!selectors.every((selector) => selects(selector, node.labels))) continue
     reach++
-    if (!isCovered(node, byNode.get(node.name), daemonSet)) open.push(node)
+    if (!isCovered(node, byNode.get(node.name), daemonSet, leases)) open.push(node)
   }
   if (reach === 0) {
     if (settings.allowNoNodes) return { covered: true, reason: 'NoNodesYet', ...NOBODY }
@@ -68,7 +72,7 @@ export function coverage(input: CoverageInput): Coverage {
   const grace = notGated.filter((node) => passing.has(node.name))
   const blind = notGated
     .filter((node) => !passing.has(node.name))
-    .map((node) => ({ name: node.name, ...blindness(node, byNode.get(node.name) ?? [], daemonSet, settings) }))
+    .map((node) => ({ name: node.name, ...whyBlind(input, node, byNode) }))
   return {
     covered: blind.length === 0,
     reason: blind.length === 0 ? 'Covered' : 'NodesNotCovered',
@@ -79,7 +83,26 @@ export function coverage(input: CoverageInput): Coverage {
   }
 }
 
-/** True for a Pod of this DaemonSet that proves to see its node. */
+const whyBlind = ({ daemonSet, settings, leases }: CoverageInput, node: NodeView, byNode: ByNode): Blindness =>
+  blindness(node, byNode.get(node.name) ?? [], daemonSet, settings, leases?.get(node.name))
+
+export type NodeState =
+  | { readonly state: 'covered' }
+  | { readonly state: 'grace' }
+  | ({ readonly state: 'blind' } & Blindness)
+
+/**
+ * What one node is to a Pod that comes to it. A gate keeps Pods off that have no node yet and says nothing of the one that comes: here
+ * a node is covered, in the grace of a rollout, or blind.
+ */
+export function nodeState(input: CoverageInput, node: NodeView): NodeState {
+  const byNode = podsByNode(input.idsPods, input.daemonSet?.uid ?? '')
+  if (isCovered(node, byNode.get(node.name), input.daemonSet, input.leases)) return { state: 'covered' }
+  if (inGrace(input, byNode).has(node.name)) return { state: 'grace' }
+  return { state: 'blind', ...whyBlind(input, node, byNode) }
+}
+
+/** True for a Pod of this DaemonSet that its kubelet holds for Ready. */
 export const watches = (pod: IdsPodView, daemonSet: IdsDaemonSetView): boolean =>
   pod.ownerUid === daemonSet.uid && pod.ownerUid !== '' && pod.ready && pod.hostNetwork && !pod.terminating
 
@@ -87,9 +110,12 @@ function isCovered(
   node: NodeView,
   pods: readonly IdsPodView[] | undefined,
   daemonSet: IdsDaemonSetView | null,
+  leases: CoverageInput['leases'],
 ): boolean {
   if (daemonSet === null || daemonSet.terminating || unsupported(node) !== undefined) return false
-  return pods?.some((pod) => watches(pod, daemonSet)) ?? false
+  if (pods === undefined) return false
+  const lease = leases?.get(node.name)
+  return pods.some((pod) => watches(pod, daemonSet) && deniedBy(lease, pod) === undefined)
 }
 
 const NOT_READY_TAINTS = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']
@@ -120,13 +146,13 @@ function podsByNode(pods: readonly IdsPodView[], uid: string): ByNode {
  * of the cluster compete, not only those in reach, since that is what maxUnavailable counts.
  */
 function inGrace(input: CoverageInput, byNode: ByNode): Set<string> {
-  const { daemonSet, replaced, settings, now } = input
+  const { daemonSet, replaced, settings, leases, now } = input
   if (daemonSet === null || daemonSet.terminating || daemonSet.rollingOut !== true) return new Set()
   const candidates = input.nodes
     .filter((node) => {
       const at = replaced.get(node.name)
       if (at === undefined || now - at > settings.graceSeconds * 1000) return false
-      return unsupported(node) === undefined && !isCovered(node, byNode.get(node.name), daemonSet)
+      return unsupported(node) === undefined && !isCovered(node, byNode.get(node.name), daemonSet, leases)
     })
     .map((node) => node.name)
     .sort((a, b) => (replaced.get(a) ?? 0) - (replaced.get(b) ?? 0) || (a < b ? -1 : 1))
@@ -134,7 +160,7 @@ function inGrace(input: CoverageInput, byNode: ByNode): Set<string> {
 }
 
 /** `1` or `10%`, rounded up as the DaemonSet controller does. */
-function atOnce(maxUnavailable: number | string, nodes: number): number {
+export function atOnce(maxUnavailable: number | string, nodes: number): number {
   if (typeof maxUnavailable === 'number') return maxUnavailable
   const percent = /^(\d{1,3})%$/.exec(maxUnavailable)
   return percent ? Math.ceil((Number(percent[1]) * nodes) / 100) : 1

@@ -39,6 +39,10 @@ export const BLIND_REASONS = {
     sentence: 'The IDS Pod on the node is not Ready: nothing proves that it sees traffic.',
     remedy: 'Look at the Pod: `kubectl -n sekisho-node describe pod POD` prints the check that fails.',
   },
+  IdsSaysBlind: {
+    sentence: 'The IDS Pod on the node is Ready, and its agent says since a moment that it does not see.',
+    remedy: 'Look at the Pod: the check that fails stands in the message and in docs/reference/ids-agent.md.',
+  },
   IdsNotSelected: {
     sentence: "The DaemonSet's nodeSelector leaves the node out.",
     remedy: 'Label the node as the DaemonSet asks: `kubectl label node NODE KEY=VALUE`.',
@@ -72,6 +76,24 @@ export const REASONS = {
   Opened: { sentence: 'Protection is taken away by somebody who has the right to open.', remedy: NOTHING },
   UncoveredAllowed: {
     sentence: 'Admitted although not covered: `sekisho.dev/allow-uncovered` says so, until the time it names.',
+    remedy: 'Cover the nodes and take the annotation away.',
+  },
+  NodeCovered: { sentence: 'The node the Pod goes to is covered, or in the grace of a rollout.', remedy: NOTHING },
+  NodeBlind: {
+    sentence: 'The node the Pod was to go to is not watched by the IDS.',
+    remedy: 'Mend the IDS on the node named; the scheduler tries again by itself.',
+  },
+  NodeNotSelected: {
+    sentence: 'The node is outside `sekisho.dev/node-selector` of the namespace.',
+    remedy: 'Label the node, or correct the selector of the namespace.',
+  },
+  NodeUnknown: { sentence: 'The node does not exist.', remedy: 'Name a node that `kubectl get nodes` shows.' },
+  BindingKeys: {
+    sentence: 'The Binding carries `sekisho.dev/` keys, which would become those of the Pod.',
+    remedy: 'Take them out of the metadata of the Binding.',
+  },
+  GlassBroken: {
+    sentence: 'Admitted although not covered: `sekisho.dev/break-glass` says so, until the time it names.',
     remedy: 'Cover the nodes and take the annotation away.',
   },
   NoNodes: {

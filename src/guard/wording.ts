@@ -8,9 +8,10 @@ export interface Words {
 
 // Names in a mutating call are not validated yet, so even they may hold anything: it stays one line, printable and short.
 const LONGEST = 1500
-const line = (text: string): string => {
+/** Anything in one printable line, short enough. */
+export const line = (text: string, longest = LONGEST): string => {
   const one = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]+/gu, '?')
-  return one.length > LONGEST ? `${one.slice(0, LONGEST - 1)}…` : one
+  return one.length > longest ? `${one.slice(0, longest - 1)}…` : one
 }
 
 /** The text of a refusal, as kubectl prints it. */

@@ -15,9 +15,10 @@ const reader: ClusterReader & { protectedPods: () => Promise<[]> } = {
   nodes: () => [],
   idsPods: () => [],
   idsDaemonSet: () => null,
+  idsLeases: () => new Map(),
   replaced: () => new Map(),
   protectedNamespaces: () => ['shop'],
-  look: async () => ({ nodes: [], idsPods: [], daemonSet: null }),
+  look: async () => ({ nodes: [], idsPods: [], daemonSet: null, leases: new Map() }),
   hostNetworkPods: async () => [],
   mayOpen: async () => false,
   namespace: (name) => ({

@@ -13,21 +13,29 @@ const PROTECTED = { 'sekisho.dev/protected': 'true', 'pod-security.kubernetes.io
 /** A watch that shows `seen`, a cluster that is `truly`, and what was asked of the cluster. */
 function reading(seen: Partial<Look>, truly: Partial<Look> = seen, more: Partial<GuardReader> = {}) {
   const asked: string[] = []
-  const view = (look: Partial<Look>): Look => ({ nodes: [], idsPods: [], daemonSet: daemonSet(), ...look })
+  const view = (look: Partial<Look>): Look => ({
+    nodes: [],
+    idsPods: [],
+    daemonSet: daemonSet(),
+    leases: new Map(),
+    ...look,
+  })
   const reader: GuardReader = {
     nodes: () => view(seen).nodes,
     idsPods: () => view(seen).idsPods,
     idsDaemonSet: () => view(seen).daemonSet,
+    idsLeases: () => view(seen).leases,
     replaced: () => new Map(),
     protectedNamespaces: () => ['shop'],
     look: async (names) => {
       asked.push(`look ${names.join(' ')}`.trim())
-      const { nodes, idsPods, daemonSet: set } = view(truly)
+      const { nodes, idsPods, daemonSet: set, leases } = view(truly)
       const on = <T>(all: readonly T[], name: (one: T) => string) => all.filter((one) => names.includes(name(one)))
       return {
         nodes: names.length === 0 ? nodes : on<NodeView>(nodes, ({ name }) => name),
         idsPods: on(idsPods, ({ nodeName }) => nodeName),
         daemonSet: set,
+        leases: new Map([...leases].filter(([name]) => names.includes(name))),
       }
     },
     hostNetworkPods: async (namespace) => {

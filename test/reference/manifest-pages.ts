@@ -25,7 +25,7 @@ interface Expression {
 }
 
 const inWords = ({ key, operator, values }: Expression): string =>
-  ({ Exists: `\`${key}\``, DoesNotExist: `no \`${key}\``, In: code(values ?? []), NotIn: '' })[operator] ?? operator
+  ({ Exists: `\`${key}\``, DoesNotExist: `no \`${key}\``, In: key === 'kubernetes.io/metadata.name' ? code(values ?? []) : `\`${key}\` in ${code(values ?? [])}`, NotIn: '' })[operator] ?? operator
 
 const selected = ({ namespaceSelector, objectSelector, rules }: Entry): string => {
   const parts = namespaceSelector.matchExpressions.map(inWords).filter((text) => text !== '')

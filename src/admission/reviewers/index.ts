@@ -2,6 +2,7 @@
 import { judgePodHostAccess } from '../../guard/pod-host-access.ts'
 import { AdmissionError, shown } from '../errors.ts'
 import type { Reviewer, Reviewers } from '../review.ts'
+import { type BindingContext, bindingReviewer } from './binding.ts'
 import { configMapReviewer } from './config-map.ts'
 import { daemonSetReviewer } from './daemonset.ts'
 import type { InjectContext } from './inject-context.ts'
@@ -15,7 +16,7 @@ import { workloadReviewer } from './workload.ts'
 
 export interface ReviewersOptions {
   readonly inject: InjectContext
-  readonly guard: GuardContext
+  readonly guard: GuardContext & BindingContext
   readonly policy: PolicyContext
 }
 
@@ -54,6 +55,9 @@ export const createReviewers = ({ inject, guard, policy }: ReviewersOptions): Re
     ['validate pods/resize', pods],
     // Labels and annotations can be changed by way of the status as well.
     ['validate pods/status', pods],
+    ['validate pods/binding', ofObjects(bindingReviewer(guard))],
+    // POST to `bindings` of a namespace writes the same.
+    ['validate bindings', ofObjects(bindingReviewer(guard))],
     // Labels can be changed through subresources as well.
     ['validate namespaces', namespaces],
     ['validate namespaces/status', namespaces],
@@ -65,6 +69,6 @@ export const createReviewers = ({ inject, guard, policy }: ReviewersOptions): Re
     ['validate networkpolicies', ofObjects(networkPolicyReviewer(inject))],
     ['mutate wafpolicies', ofObjects(policyMutateReviewer(policy))],
     ['validate wafpolicies', ofObjects(policyReviewer(policy))],
-    ['validate configmaps', ofObjects(configMapReviewer)],
+    ['validate configmaps', ofObjects(configMapReviewer(guard.settings))],
   ])
 }

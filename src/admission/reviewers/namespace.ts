@@ -59,8 +59,9 @@ export async function surely(
   let nodes = reader.nodes()
   let idsPods = reader.idsPods()
   let daemonSet = reader.idsDaemonSet()
+  let leases = reader.idsLeases()
   const judge = () =>
-    coverage({ nodes, idsPods, daemonSet, namespace, replaced: reader.replaced(), settings, now: now() })
+    coverage({ nodes, idsPods, daemonSet, leases, namespace, replaced: reader.replaced(), settings, now: now() })
   const looked = new Set<string>()
   for (let round = 0; ; round++) {
     const found = judge()
@@ -75,5 +76,6 @@ export async function surely(
     nodes = [...nodes.filter((node) => !fresh.has(node.name)), ...seen.nodes]
     idsPods = [...idsPods.filter((pod) => !asked.has(pod.nodeName)), ...seen.idsPods]
     daemonSet = seen.daemonSet
+    leases = new Map([...[...leases].filter(([name]) => !asked.has(name)), ...seen.leases])
   }
 }
