@@ -7,6 +7,9 @@ const address = z
     error: 'must be an https address',
   })
 
+/** What rules from ConfigMaps may use only where the platform says so: it can blind the IDS or write files. */
+export const idsPermits = ['pass', 'bypass', 'noalert', 'lua', 'filestore', 'dataset-write'] as const
+
 export const idsRulesSettings = z.strictObject({
   from: z
     .enum(['service', 'archive', 'none'])
@@ -67,7 +70,7 @@ export const idsRulesSettings = z.strictObject({
     .default(720)
     .describe('for how long the source need not have confirmed that the rules are the newest; 0: without limit'),
   allow: z
-    .array(z.enum(['pass', 'bypass', 'noalert', 'lua', 'filestore', 'dataset-write']))
+    .array(z.enum(idsPermits))
     .default([])
     .describe('what rules from ConfigMaps may use although it can blind the IDS or write files'),
 })

@@ -303,6 +303,33 @@ t.test('the webhook entries on a real API server', async (t) => {
         t.same(called(), [], `DELETE ${to}`)
       }
   })
+  await t.test('ConfigMaps with rules of the IDS meet their own entry, in its namespace alone', async (t) => {
+    const IDS_RULES = 'validating ids-rules.sekisho.dev'
+    const labels = { 'sekisho.dev/rules': 'ids' }
+    const map = (name: string, more: object = {}) => ({ metadata: { name, ...more }, data: { 'a.rules': '#' } })
+    for (const [namespace, judged] of [
+      ['sekisho-node', [IDS_RULES]],
+      ['sekisho-system', []],
+    ] as const) {
+      const at = `/api/v1/namespaces/${namespace}/configmaps`
+      await must(cluster, 'POST', at, map('ids', { labels }))
+      t.same(called(), judged, `CREATE in ${namespace}`)
+      await update(cluster, `${at}/ids`, ({ metadata }) => {
+        metadata.annotations = { note: 'x' }
+      })
+      t.same(called(), [], `UPDATE of an annotation in ${namespace}`)
+      await update(cluster, `${at}/ids`, (object) => Object.assign(object, { data: { 'a.rules': '# some' } }))
+      t.same(called(), judged, `UPDATE of the data in ${namespace}`)
+      await update(cluster, `${at}/ids`, ({ metadata }) => {
+        metadata.labels = { 'sekisho.dev/rules': 'other' }
+      })
+      t.same(called(), judged, `UPDATE that takes the label off in ${namespace}`)
+      await update(cluster, `${at}/ids`, (object) => Object.assign(object, { data: { 'a.rules': '# other' } }))
+      t.same(called(), [], `UPDATE without the label in ${namespace}`)
+      await must(cluster, 'DELETE', `${at}/ids`)
+      t.same(called(), [], `DELETE in ${namespace}`)
+    }
+  })
   await t.test('ConfigMaps meet an entry only where they hold rules, and only by what changes these', async (t) => {
     const RULES = 'validating rules.sekisho.dev'
     const labels = { 'sekisho.dev/rules': '' }

@@ -99,7 +99,7 @@ t.test('configMapReviewer() judges by name and label, of the new object and the 
   const of = (name: string, labels?: Record<string, string>, oldLabels?: Record<string, string>) => {
     const object = (value?: Record<string, string>) =>
       ({ metadata: { name, ...(value && { labels: value }) }, data: { 'a.conf': 'SecRuleEngine Off' } }) as KubeObject
-    return configMapReviewer(
+    return configMapReviewer({ idsNamespace: 'sekisho-node', idsRulesAllow: [] })(
       { ...review({}), object: object(labels), oldObject: oldLabels ? object(oldLabels) : null },
       signal,
     )
