@@ -1,0 +1,50 @@
+/**
+ * Sends the canary of one interface: UDP multicast that ends at the first hop, by an interface that is named. This needs no capability.
+ * An interface is chosen by its IPv4 address; one that has none (a bridge alone) by its number, which IPv6 knows.
+ */
+import { createSocket, type Socket } from 'node:dgram'
+import { networkInterfaces } from 'node:os'
+
+export interface CanarySender {
+  /** Resolves once the kernel has taken the packet. @throws with why it did not. */
+  send(name: string, packet: Buffer): Promise<void>
+}
+export interface CanaryTarget {
+  readonly group: string
+  readonly group6: string
+  readonly port: number
+}
+
+/** Each packet has a socket of its own: what an interface was at the last one says nothing of it now. */
+export const createCanarySender = (target: CanaryTarget): CanarySender => ({
+  send: async (name, packet) => {
+    const addresses = networkInterfaces()[name] ?? []
+    const four = addresses.find(({ family }) => family === 'IPv4')
+    const six = addresses.some(({ family }) => family === 'IPv6')
+    if (four === undefined && !six) throw new Error(`${name} has no address, so that nothing can be sent on it`)
+    const socket = createSocket(four ? 'udp4' : 'udp6')
+    try {
+      await bound(socket)
+      socket.setMulticastInterface(four ? four.address : `::%${name}`)
+      socket.setMulticastTTL(1)
+      socket.setMulticastLoopback(false)
+      await sent(socket, packet, target.port, four ? target.group : `${target.group6}%${name}`)
+    } finally {
+      socket.close()
+    }
+  },
+})
+
+const bound = (socket: Socket): Promise<void> =>
+  new Promise((resolve, reject) => {
+    socket.once('error', reject)
+    socket.bind({ port: 0, exclusive: true }, () => {
+      socket.off('error', reject)
+      resolve()
+    })
+  })
+
+const sent = (socket: Socket, packet: Buffer, port: number, address: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    socket.send(packet, port, address, (error) => (error ? reject(error) : resolve()))
+  })
