@@ -48,6 +48,11 @@ export const COMMANDS: readonly Entry[] = [
     load: () => import('./commands/rules.ts'),
   },
   {
+    word: 'ids',
+    sentence: 'the agent beside Suricata: show that a node is watched',
+    load: () => import('./commands/ids.ts'),
+  },
+  {
     word: 'config',
     sentence: 'check and explain a configuration file',
     load: () => import('./commands/config-check.ts'),
