@@ -221,7 +221,11 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
     } catch (error) {
       signal.throwIfAborted()
       // Before the first start of Suricata its node.yaml is not there; that passes.
-      if (reload === 'starting' && error instanceof SetRefusal && SET_REFUSALS[error.code].passing) return
+      if (reload === 'starting' && error instanceof SetRefusal && SET_REFUSALS[error.code].passing && attempts < 10) {
+        attempts++
+        detail = error.message
+        return log.warn({ 'sekisho.detail': detail }, 'what Suricata runs cannot be told yet')
+      }
       unproven(`The good set could not be put in use: ${(error as Error).message}.`)
     }
   }

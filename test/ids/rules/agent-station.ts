@@ -76,6 +76,7 @@ export async function startAgentStation(options: AgentStationOptions = {}): Prom
   const upstream = await startUpstream()
   writeFileSync(join(folder, 'ca.crt'), upstream.ca)
   if (options.kubeconfig) cpSync(options.kubeconfig, join(folder, 'kubeconfig'))
+  writeFileSync(join(folder, 'hosts'), '127.0.0.1 localhost\n')
   execFileSync('chmod', ['-R', 'a+rX', folder])
   let agent: RunningImage | undefined
   const stop = async () => {
@@ -124,6 +125,7 @@ export async function startAgentStation(options: AgentStationOptions = {}): Prom
         { source: stateFolder, target: '/var/lib/sekisho-ids' },
         { source: folder, target: '/test', readOnly: true },
         { source: repository, target: repository, readOnly: true },
+        { source: join(folder, 'hosts'), target: '/etc/hosts', readOnly: true },
       ],
       tmpfs: [{ target: '/tmp' }],
       ...(memoryBytes && { memoryBytes }),
