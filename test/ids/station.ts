@@ -46,7 +46,10 @@ export interface StationOptions {
 }
 
 /** Listens where Suricata's second output connects, in the agent's place, and keeps each record. */
-async function listenToEve(path: string, keep: (record: Record<string, unknown>) => void): Promise<() => Promise<void>> {
+async function listenToEve(
+  path: string,
+  keep: (record: Record<string, unknown>) => void,
+): Promise<() => Promise<void>> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
