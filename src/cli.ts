@@ -28,6 +28,16 @@ export const COMMANDS: readonly Entry[] = [
     load: () => import('./commands/check.ts'),
   },
   {
+    word: 'status',
+    sentence: 'show the state of the station',
+    load: () => import('./commands/status.ts'),
+  },
+  {
+    word: 'guard',
+    sentence: 'keep coverage true: taint blind nodes, tell their namespaces',
+    load: () => import('./commands/guard.ts'),
+  },
+  {
     word: 'uninstall',
     sentence: 'take Sekisho out of a cluster, in the right order',
     load: () => import('./commands/uninstall.ts'),

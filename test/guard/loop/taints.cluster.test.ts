@@ -1,0 +1,121 @@
+/** `sekisho guard` on a real API server: a node whose IDS is not Ready is tainted, and the taint goes when it is. */
+import t from 'tap'
+import { lab, until } from '../../cluster-cache/lab.ts'
+import { handsOn } from './lab.ts'
+import { startGuard } from './process.ts'
+
+const TAINT = 'sekisho.dev/ids-not-ready:NoSchedule'
+const OTHER = { key: 'example.com/other', value: 'x', effect: 'NoSchedule' }
+
+t.test('sekisho guard', async (t) => {
+  const { cluster, client } = await lab(t, { name: 'guard-taints' })
+  const hands = await handsOn(cluster, client)
+  await hands.addNode('a')
+  await hands.addNode('b', {}, [OTHER])
+  await hands.addPod('a', true)
+  await cluster.createNamespace('shop', { 'sekisho.dev/protected': 'true' })
+  const guard = startGuard({ kubeconfig: cluster.kubeconfig, work: t.testdir(), more: { taint: { settleSeconds: 1 } } })
+  t.teardown(() => guard.stop('SIGKILL'))
+
+  t.test('taints a node without an IDS, and leaves what others put there', async (t) => {
+    await until(
+      'b is tainted',
+      () => hands.taints('b'),
+      (is) => is.includes(TAINT),
+    )
+    t.same(await hands.taints('b'), ['example.com/other=x:NoSchedule', TAINT])
+    t.same(await hands.taints('a'), [])
+    const told = await guard.found('NodeBlind', 'tainted')
+    t.match(told, { id: 'guard/NodeBlind/b', source: 'guard', subject: { node: 'b' }, why: /no Pod of the IDS/ })
+  })
+
+  t.test('tells the namespace', async (t) => {
+    const is = await until(
+      'a condition',
+      () => hands.condition('shop'),
+      (one) => one?.['status'] === 'False',
+    )
+    t.match(is, {
+      type: 'Covered',
+      reason: 'NodesNotCovered',
+      message: /1 of the 2 nodes .* is blind: node b: no Pod of the IDS/,
+    })
+    const told = await until(
+      'an Event',
+      () => hands.events('shop'),
+      (all) => all.some(({ reason }) => reason === 'Uncovered'),
+    )
+    t.match(
+      told.find(({ reason }) => reason === 'Uncovered'),
+      { involvedObject: { kind: 'Namespace', name: 'shop' } },
+    )
+    await until(
+      'an Event of the node',
+      () => hands.events('default'),
+      (all) => all.some(({ reason }) => reason === 'IdsNotReady'),
+    )
+  })
+
+  t.test('takes the taint off when the IDS is Ready, and tells that it is over', async (t) => {
+    await hands.addPod('b', true)
+    await until(
+      'b is free',
+      () => hands.taints('b'),
+      (is) => !is.includes(TAINT),
+    )
+    t.same(await hands.taints('b'), ['example.com/other=x:NoSchedule'])
+    await until(
+      'covered',
+      () => hands.condition('shop'),
+      (is) => is?.['status'] === 'True',
+    )
+    t.equal((await guard.found('NodeBlind', 'resolved')).id, 'guard/NodeBlind/b')
+    t.equal((await guard.found('NamespaceUncovered', 'resolved')).severity, 'info')
+  })
+
+  t.test('taints again when the IDS is not Ready any more', async (t) => {
+    await hands.setReady('a', false)
+    await until(
+      'a is tainted',
+      () => hands.taints('a'),
+      (is) => is.includes(TAINT),
+    )
+    await hands.setReady('a', true)
+    await until(
+      'a is free',
+      () => hands.taints('a'),
+      (is) => !is.includes(TAINT),
+    )
+    const text = await guard.metrics()
+    t.match(text, /sekisho_guard_leader 1/)
+    t.match(text, /sekisho_guard_nodes\{state="covered"\} 2/)
+    t.match(text, /sekisho_guard_taints_total\{form="on",reason="IdsNotReady"\} 1/)
+  })
+
+  t.test('lets go of nodes that no protected namespace reaches, and of its words there', async () => {
+    await hands.setReady('a', false)
+    await until(
+      'a is tainted',
+      () => hands.taints('a'),
+      (is) => is.includes(TAINT),
+    )
+    await hands.patchNamespace('shop', { metadata: { labels: { 'sekisho.dev/protected': null } } })
+    await until(
+      'a is free',
+      () => hands.taints('a'),
+      (is) => !is.includes(TAINT),
+    )
+    await until(
+      'no condition',
+      () => hands.condition('shop'),
+      (is) => is === undefined,
+    )
+  })
+
+  t.test('lets the Lease go when it is told to end', async (t) => {
+    t.equal(await guard.stop(), 0)
+    const path = '/apis/coordination.k8s.io/v1/namespaces/sekisho-system/leases/sekisho-guard'
+    const { spec } = await client.request<{ spec: { holderIdentity?: string } }>('GET', path)
+    t.equal(spec.holderIdentity ?? '', '')
+  })
+})
