@@ -97,6 +97,8 @@ const answer = (
   const text = formatReview(review.uid, verdict, warnings)
   const seconds = (performance.now() - start) / 1000
   metrics.decided(path, key.slice(path.length + 1), verdict.verdict, verdict.reason, seconds)
+  if (verdict.verdict === 'allow')
+    for (const reason of verdict.wouldRefuse ?? []) metrics.wouldRefuse(key.slice(path.length + 1), reason)
   if (cut > 0) metrics.warningsCut(cut)
   if (log.isLevelEnabled('info')) {
     const fields = decisionFields(path, review, verdict, seconds)

@@ -30,6 +30,11 @@ export const ADMISSION_METRICS = {
     labels: ['path', 'resource', 'verdict', 'reason'],
     help: 'Decisions, by path, resource, verdict and reason.',
   },
+  sekisho_admission_would_refuse_total: {
+    type: 'counter',
+    labels: ['resource', 'reason'],
+    help: 'What was let through because its namespace is in `audit`, by resource and by the reason for which it would be refused.',
+  },
   sekisho_admission_errors_total: {
     type: 'counter',
     labels: ['code'],
@@ -66,6 +71,7 @@ type Name = keyof typeof ADMISSION_METRICS
 
 export interface AdmissionMetrics {
   decided(path: string, resource: string, verdict: string, reason: string, seconds: number): void
+  wouldRefuse(resource: string, reason: string): void
   failed(code: AdmissionErrorCode): void
   began(): void
   ended(): void
@@ -92,6 +98,7 @@ export const createMetrics = (version: string, reasons: ReadonlySet<string>): Ad
   const gauge = (name: Name) => new Gauge(common(name))
 
   const reviews = counter('sekisho_admission_reviews_total')
+  const would = counter('sekisho_admission_would_refuse_total')
   const errors = counter('sekisho_admission_errors_total')
   const duration = new Histogram({ ...common('sekisho_admission_duration_seconds'), buckets: BUCKETS_SECONDS })
   const inFlight = gauge('sekisho_admission_in_flight')
@@ -125,6 +132,7 @@ export const createMetrics = (version: string, reasons: ReadonlySet<string>): Ad
       reviewsOf(path, resource, verdict, reasons.has(reason) ? reason : 'Other').inc()
       durationOf(path, resource).observe(seconds)
     },
+    wouldRefuse: (resource, reason) => would.inc({ resource, reason: reasons.has(reason) ? reason : 'Other' }),
     failed: (code) => errors.inc({ code }),
     began: () => inFlight.inc(),
     ended: () => inFlight.dec(),

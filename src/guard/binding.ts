@@ -7,7 +7,7 @@ import type { KubeObject } from '../api/kube.ts'
 import { KEY_PREFIX, LABEL } from '../api/names.ts'
 import { allow, deny, type Verdict } from '../api/verdict.ts'
 import type { NamespaceView } from '../api/views.ts'
-import { glassBroken, type Override, overrideWarning } from './overrides.ts'
+import { type Override, overrideWarning, waivedReason, waives } from './overrides.ts'
 import type { PlacementFault } from './placement.ts'
 import { line } from './wording.ts'
 
@@ -44,10 +44,6 @@ function foreignKeys({ metadata }: KubeObject): PlacementFault[] {
   ]
 }
 
-/** What an override lets by: allow-uncovered blindness alone, a broken glass whatever is the node's. */
-export const waives = (overrides: readonly Override[], { code }: Pick<PlacementFault, 'code'>): boolean =>
-  code === 'NodeBlind' ? overrides.length > 0 : code === 'NodeNotSelected' && glassBroken(overrides)
-
 /** Judges a Binding. */
 export function judgeBinding({ binding, namespace, faults, overrides }: BindingInput): Verdict {
   const protection = namespace.labels[LABEL.protected]
@@ -67,10 +63,6 @@ export function judgeBinding({ binding, namespace, faults, overrides }: BindingI
   if (waived.length > 0) return allow(waivedReason(overrides), `${node}: ${waived[0]?.why}`, warnings)
   return allow('NodeCovered', `node ${node} is covered`, warnings)
 }
-
-/** Which of the two let it by. */
-export const waivedReason = (overrides: readonly Override[]): 'GlassBroken' | 'UncoveredAllowed' =>
-  glassBroken(overrides) ? 'GlassBroken' : 'UncoveredAllowed'
 
 const auditWarning = (fault: PlacementFault): string =>
   `would be refused with ${LABEL.protected}: "true": ${placementText(fault)}`

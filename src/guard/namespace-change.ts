@@ -6,12 +6,11 @@
 import type { KubeObject, UserInfo } from '../api/kube.ts'
 import { ANNOTATION, KEY_PREFIX, LABEL } from '../api/names.ts'
 import type { GuardSettings } from '../config/webhook.ts'
-import type { AllowUncovered } from './allow-uncovered.ts'
 import {
   type Fault,
   get,
   type Keys,
-  overrideOf,
+  overridesIn,
   type Reading,
   unknownKeys,
   weakerLabels,
@@ -19,6 +18,7 @@ import {
   wrongValues,
 } from './namespace-keys.ts'
 import { nodeSelectorAnnotations } from './node-selector.ts'
+import type { Override } from './overrides.ts'
 import { forbidsHostNetwork, weakens } from './pod-security.ts'
 import { cleansUp } from './users.ts'
 import type { Words } from './wording.ts'
@@ -28,7 +28,7 @@ export interface NamespaceRequest {
   readonly object: KubeObject | null
   readonly oldObject: KubeObject | null
   readonly user: UserInfo
-  readonly settings: Pick<GuardSettings, 'podNodeSelector' | 'allowUncoveredHours'>
+  readonly settings: Pick<GuardSettings, 'podNodeSelector' | 'allowUncoveredHours' | 'breakGlassHours'>
   readonly now: number
 }
 
@@ -47,8 +47,8 @@ export type NamespaceChange =
       readonly openings: readonly string[]
       readonly faults: readonly Fault[]
       readonly warnings: readonly Words[]
-      /** The override, where it is used. */
-      readonly override: Extract<AllowUncovered, { ok: true }> | null
+      /** The overrides, where they are used. */
+      readonly overrides: readonly Override[]
     }
 
 const labelsOf = (object: KubeObject | null): Keys => object?.metadata?.labels ?? {}
@@ -66,7 +66,8 @@ export function namespaceChange(request: NamespaceRequest): NamespaceChange {
   const differs = (kind: 'labels' | 'annotations', key: string) => get(now[kind], key) !== get(before[kind], key)
   const changed = (['labels', 'annotations'] as const).flatMap((kind) =>
     [...new Set([...Object.keys(now[kind]), ...Object.keys(before[kind])])].filter(
-      (key) => key.startsWith(KEY_PREFIX) && differs(kind, key),
+      // What the guard tells of a namespace changes nothing of it.
+      (key) => key.startsWith(KEY_PREFIX) && key !== ANNOTATION.coverage && differs(kind, key),
     ),
   )
   const value = get(now.labels, LABEL.protected)
@@ -80,14 +81,14 @@ export function namespaceChange(request: NamespaceRequest): NamespaceChange {
   const conditions = protection !== 'none' && (differs('labels', LABEL.protected) || reachChanges)
   const reading: Reading = { name, exists, now, before, differs, conditions }
   const values = wrongValues(reading)
-  const { override, fault } = overrideOf(reading, request)
+  const { overrides, faults } = overridesIn(reading, request)
   const openings = weakerLabels(reading)
   // A newly protected namespace is judged by its new level instead.
   if (weaker && protection === 'true' && get(before.labels, LABEL.protected) === 'true')
     openings.push(
       forbidsHostNetwork(now.labels) ? 'weakens the Pod Security level' : 'lets Pods use hostNetwork (Pod Security)',
     )
-  if (override !== null && protection === 'true') openings.push(`sets ${ANNOTATION.allowUncovered}`)
+  if (protection === 'true') openings.push(...overrides.map(({ key }) => `sets ${key}`))
   const present = changed.filter((key) => key in now.labels || key in now.annotations)
   return {
     kind: 'judge',
@@ -97,9 +98,9 @@ export function namespaceChange(request: NamespaceRequest): NamespaceChange {
     protection,
     conditions,
     openings,
-    faults: [...values.faults, ...wrongSelector(reading), ...fault],
+    faults: [...values.faults, ...wrongSelector(reading), ...faults],
     warnings: [...values.warnings, ...unknownKeys(name, present)],
-    override,
+    overrides,
   }
 }
 

@@ -1,8 +1,7 @@
 /** The keys of ours on a namespace: what each may be, how much it holds, and what is wrong with what stands there. */
 import { ANNOTATION, LABEL } from '../api/names.ts'
-import type { GuardSettings } from '../config/webhook.ts'
-import { type AllowUncovered, parseAllowUncovered } from './allow-uncovered.ts'
 import { parseNodeSelector } from './node-selector.ts'
+import { type Override, type OverrideSettings, overrideLimits, readOverride } from './overrides.ts'
 import type { ReasonCode } from './reasons.ts'
 import type { Words } from './wording.ts'
 
@@ -13,7 +12,8 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   [LABEL.protected]: ['true', 'audit'],
   [LABEL.waf]: ['block', 'detect'],
 }
-const KNOWN = new Set<string>([...Object.keys(VALUES), ANNOTATION.nodeSelector, ANNOTATION.allowUncovered])
+const ANNOTATIONS = [ANNOTATION.nodeSelector, ANNOTATION.allowUncovered, ANNOTATION.breakGlass] as const
+const KNOWN = new Set<string>([...Object.keys(VALUES), ...ANNOTATIONS])
 /** How much a value holds: less than before is an opening. Unknown values hold nothing. */
 const STRENGTH: Readonly<Record<string, number>> = { audit: 1, true: 2, detect: 1, block: 2 }
 const strength = (value: string | undefined): number =>
@@ -87,31 +87,38 @@ export const unknownKeys = (name: string, keys: readonly string[]): Words[] =>
     .filter((key) => !KNOWN.has(key))
     .map((key) => ({
       what: `namespace ${name}: Sekisho knows no key ${key}`,
-      why: `a namespace takes the labels ${Object.keys(VALUES).join(', ')} and the annotations ${ANNOTATION.nodeSelector}, ${ANNOTATION.allowUncovered}`,
+      why: `a namespace takes the labels ${Object.keys(VALUES).join(', ')} and the annotations ${ANNOTATIONS.join(', ')}`,
       mend: 'correct the key, or take it away',
     }))
 
+const FAULTS = {
+  [ANNOTATION.breakGlass]: 'InvalidBreakGlass',
+  [ANNOTATION.allowUncovered]: 'InvalidAllowUncovered',
+} as const
+
 /**
- * The override, checked when it is set and again when it is used: it may have been put there while the namespace bore no label of ours,
+ * The overrides, checked when one is set and again when it is used: it may have been put there while the namespace bore no label of ours,
  * where the webhook sees nothing.
  */
-export function overrideOf(
+export function overridesIn(
   { name, exists, now, differs, conditions }: Reading,
-  { settings, now: time }: { readonly settings: Pick<GuardSettings, 'allowUncoveredHours'>; readonly now: number },
-): { override: Extract<AllowUncovered, { ok: true }> | null; fault: Fault[] } {
-  const key = ANNOTATION.allowUncovered
-  const text = get(now.annotations, key)
-  if (text === undefined || !(differs('annotations', key) || conditions)) return { override: null, fault: [] }
-  const parsed = parseAllowUncovered(text, time, settings.allowUncoveredHours)
-  if (parsed.ok) return { override: parsed, fault: [] }
-  const example = '{"why":"…","until":"2030-01-01T00:00:00Z"}'
-  const fault: Fault = {
-    code: 'InvalidAllowUncovered',
-    what: `namespace ${name} is refused: the annotation ${key} does not hold`,
-    why: parsed.fault,
-    mend: exists
-      ? `kubectl annotate namespace ${name} ${key}-`
-      : `take it out of metadata.annotations, or write ${example} with a time at most ${settings.allowUncoveredHours} h ahead`,
+  { settings, now: time }: { readonly settings: OverrideSettings; readonly now: number },
+): { overrides: Override[]; faults: Fault[] } {
+  const overrides: Override[] = []
+  const faults: Fault[] = []
+  for (const [key, hours] of overrideLimits(settings)) {
+    if (!(differs('annotations', key) || conditions)) continue
+    const read = readOverride(now.annotations, key, time, hours)
+    if (read?.ok) overrides.push({ key, why: read.why, until: read.until })
+    else if (read !== undefined)
+      faults.push({
+        code: FAULTS[key],
+        what: `namespace ${name} is refused: the annotation ${key} does not hold`,
+        why: read.fault,
+        mend: exists
+          ? `kubectl annotate namespace ${name} ${key}-`
+          : `take it out of metadata.annotations, or write {"why":"…","until":"2030-01-01T00:00:00Z"} with a time at most ${hours} h ahead`,
+      })
   }
-  return { override: null, fault: [fault] }
+  return { overrides, faults }
 }

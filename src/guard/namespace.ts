@@ -5,6 +5,7 @@ import { uncovered } from './blind-nodes.ts'
 import type { Coverage } from './coverage.ts'
 import { type NamespaceChange, type NamespaceRequest, namespaceChange } from './namespace-change.ts'
 import type { Fault } from './namespace-keys.ts'
+import { overrideWarning, waivedReason } from './overrides.ts'
 import { enforced, forbidsHostNetwork } from './pod-security.ts'
 import { refusal, some, type Words, warning } from './wording.ts'
 
@@ -40,25 +41,30 @@ export interface NamespaceFacts {
 export function judgeNamespace(request: NamespaceRequest, facts: NamespaceFacts): Verdict {
   const change = namespaceChange(request)
   if (change.kind === 'pass') return allow('NotConcerned', change.detail)
-  const told = change.warnings.map(warning)
+  const told = [...change.warnings.map(warning), ...change.overrides.map((one) => overrideWarning(change.name, one))]
   const [fault] = change.faults
   if (fault !== undefined) return deny(fault.code, refusal(fault), [...told, ...change.faults.slice(1).map(warning)])
   if (change.openings.length > 0 && !known(facts.mayOpen, 'whether the user may open'))
     return mayNotOpen(change, request.user.username, told)
 
   const unmet = change.conditions ? conditions(change, facts) : []
-  const waived = unmet.filter(({ code }) => change.override !== null && isCoverage(code))
+  const waived = unmet.filter(({ code }) => change.overrides.length > 0 && isCoverage(code))
   const standing = unmet.filter((one) => !waived.includes(one))
   const [first, ...others] = standing
   if (change.protection === 'audit' && change.conditions)
-    return allow('AuditOnly', `namespace ${change.name} is in audit: ${unmet.length} conditions unmet`, [
-      ...told,
-      ...unmet.map(auditWarning),
-    ])
+    return {
+      ...allow('AuditOnly', `namespace ${change.name} is in audit: ${unmet.length} conditions unmet`, [
+        ...told,
+        ...unmet.map(auditWarning),
+      ]),
+      wouldRefuse: unmet.map(({ code }) => code),
+    }
   if (first !== undefined) return deny(first.code, refusal(first), [...told, ...others.map(warning)])
   if (waived.length > 0) {
-    const detail = `namespace ${change.name} is admitted uncovered until ${new Date(change.override?.until ?? 0).toISOString()}: ${change.override?.why}`
-    return allow('UncoveredAllowed', detail, [
+    const last = Math.max(...change.overrides.map(({ until }) => until))
+    const why = change.overrides.map((one) => one.why).join('; ')
+    const detail = `namespace ${change.name} is admitted uncovered until ${new Date(last).toISOString()}: ${why}`
+    return allow(waivedReason(change.overrides), detail, [
       ...told,
       ...waived.map((one) => `admitted all the same: ${warning(one)}`),
     ])

@@ -10,6 +10,7 @@
 import { ANNOTATION } from '../api/names.ts'
 import type { NamespaceView } from '../api/views.ts'
 import type { GuardSettings } from '../config/webhook.ts'
+import type { ReasonCode } from './reasons.ts'
 import { type Limited, parseLimited } from './time-limit.ts'
 import { line } from './wording.ts'
 
@@ -54,6 +55,15 @@ export const overridesOf = (
 /** True while the glass is broken. */
 export const glassBroken = (overrides: readonly Override[]): boolean =>
   overrides.some(({ key }) => key === ANNOTATION.breakGlass)
+
+const BY_BROKEN_GLASS = new Set<ReasonCode>(['NodeNotSelected', 'ToleratesIdsTaint'])
+/** What is let by: blindness by either; what keeps Pods to nodes by a broken glass alone; and nothing else. */
+export const waives = (overrides: readonly Override[], { code }: { readonly code: ReasonCode }): boolean =>
+  code === 'NodeBlind' ? overrides.length > 0 : BY_BROKEN_GLASS.has(code) && glassBroken(overrides)
+
+/** Which of the two let it by. */
+export const waivedReason = (overrides: readonly Override[]): 'GlassBroken' | 'UncoveredAllowed' =>
+  glassBroken(overrides) ? 'GlassBroken' : 'UncoveredAllowed'
 
 const OPENS: Readonly<Record<Override['key'], string>> = {
   [ANNOTATION.breakGlass]: 'its Pods may run on blind nodes and outside its node selector',

@@ -1,12 +1,15 @@
 /**
  * hostNetwork in a protected namespace: refused. Asked in the mutating call, since the API server's own Pod Security runs before
  * validating webhooks and would answer first, in words that do not say what Sekisho has to do with it.
- * A toleration of our taint is refused too: the taint is what keeps Pods off a node without a working IDS.
+ * A toleration of our taint is refused too: the taint is what keeps Pods off a node without a working IDS. And a Pod that names its node
+ * itself passes no scheduler and no binding, so its node is judged here.
  */
 import type { Pod } from '../api/kube.ts'
 import { LABEL, TAINT_IDS_NOT_READY } from '../api/names.ts'
 import { allow, deny, type Verdict } from '../api/verdict.ts'
 import type { NamespaceView } from '../api/views.ts'
+import { type Override, overrideWarning, waivedReason, waives } from './overrides.ts'
+import type { PlacementFault } from './placement.ts'
 import type { ReasonCode } from './reasons.ts'
 import { taintText, tolerates } from './tolerations.ts'
 import { refusal, type Words, warning } from './wording.ts'
@@ -17,23 +20,44 @@ const OUR_TAINT = { key: TAINT_IDS_NOT_READY, effect: 'NoSchedule' } as const
 export function judgePodHostAccess(input: {
   readonly pod: Pod
   readonly namespace: Pick<NamespaceView, 'name' | 'labels'>
+  /** Those of the namespace that hold now. */
+  readonly overrides?: readonly Override[]
+  /** Of the node that the Pod names itself, looked at live. */
+  readonly placement?: readonly PlacementFault[]
 }): Verdict {
-  const { pod, namespace } = input
+  const { pod, namespace, overrides = [], placement = [] } = input
   const protection = namespace.labels[LABEL.protected]
   if (protection !== 'true' && protection !== 'audit') return allow('NotConcerned', 'the namespace is not protected')
-  const faults = [...hostNetwork(pod, namespace.name), ...toleration(pod, namespace.name)]
+  const told = overrides.map((one) => overrideWarning(namespace.name, one))
+  const all = [
+    ...hostNetwork(pod, namespace.name),
+    ...toleration(pod, namespace.name),
+    ...placement.map((fault) => onItsNode(fault, pod, namespace.name)),
+  ]
+  const waived = all.filter((fault) => waives(overrides, fault))
+  const faults = all.filter((fault) => !waives(overrides, fault))
   const [first, ...others] = faults
-  if (first === undefined) return allow('Accepted', 'the Pod stays off the host network')
-  if (protection === 'audit') {
-    const told = faults.map((one) => `would be refused with ${LABEL.protected}: "true": ${warning(one)}`)
-    return allow('AuditOnly', first.what, told)
+  if (first !== undefined && protection === 'true')
+    return deny(first.code, refusal(first), [...told, ...others.map(warning)])
+  const warnings = [...told, ...waived.map((one) => `admitted all the same: ${warning(one)}`)]
+  if (first !== undefined) {
+    const would = faults.map((one) => `would be refused with ${LABEL.protected}: "true": ${warning(one)}`)
+    return { ...allow('AuditOnly', first.what, [...warnings, ...would]), wouldRefuse: faults.map(({ code }) => code) }
   }
-  return deny(first.code, refusal(first), others.map(warning))
+  if (waived[0] !== undefined) return allow(waivedReason(overrides), waived[0].what, warnings)
+  return allow('Accepted', 'the Pod stays off the host network', warnings)
 }
 
 type Fault = Words & { readonly code: ReasonCode }
 const title = (pod: Pod, namespace: string): string =>
   `Pod ${namespace}/${pod.metadata?.name || `${pod.metadata?.generateName ?? ''}…`}`
+
+const onItsNode = ({ code, why, mend }: PlacementFault, pod: Pod, namespace: string): Fault => ({
+  code,
+  what: `${title(pod, namespace)} is refused: it names its node itself (spec.nodeName)`,
+  why,
+  mend,
+})
 
 function hostNetwork(pod: Pod, namespace: string): Fault[] {
   if (pod.spec?.hostNetwork !== true) return []

@@ -80,8 +80,8 @@ export const REASONS = {
   },
   NodeCovered: { sentence: 'The node the Pod goes to is covered, or in the grace of a rollout.', remedy: NOTHING },
   NodeBlind: {
-    sentence: 'The node the Pod was to go to is not watched by the IDS.',
-    remedy: 'Mend the IDS on the node named; the scheduler tries again by itself.',
+    sentence: 'The node the Pod goes to, by a Binding or by its own `spec.nodeName`, is not watched by the IDS.',
+    remedy: 'Mend the IDS on the node named; the scheduler tries again by itself. See the runbook pod-not-scheduled.',
   },
   NodeNotSelected: {
     sentence: 'The node is outside `sekisho.dev/node-selector` of the namespace.',
@@ -131,6 +131,10 @@ export const REASONS = {
   InvalidAllowUncovered: {
     sentence: '`sekisho.dev/allow-uncovered` is not JSON with a reason and a time within the limit.',
     remedy: 'Write it like `{"why":"moving the IDS nodes","until":"2030-01-01T00:00:00Z"}`.',
+  },
+  InvalidBreakGlass: {
+    sentence: '`sekisho.dev/break-glass` is not JSON with a reason and a time within the limit.',
+    remedy: 'Write it like `{"why":"the IDS is down","until":"2030-01-01T00:00:00Z"}`, 24 h ahead at most.',
   },
   MayNotOpen: {
     sentence: 'The change takes protection away, and the user has no right to open.',

@@ -3,6 +3,7 @@
  * so `reinvocationPolicy: IfNeeded` is safe.
  */
 import type { PatchOperation, Pod } from '../api/kube.ts'
+import { LABEL } from '../api/names.ts'
 import { type Allowed, allow, deny, type Verdict } from '../api/verdict.ts'
 import { refusal, warning } from '../guard/wording.ts'
 import { changesFor, type Wanted } from './changes.ts'
@@ -77,11 +78,19 @@ export function decide(input: InjectInput, tolerance: Tolerance): Decision {
   const { pod } = read
   const subject = input.subject ?? podSubject(pod, input.namespace.name)
   if (isMirror(pod, input.user)) return decided(allow('MirrorPod', sentence(note('MirrorPod'))))
-  const selector = missingNodeSelector(pod, input.namespace)
+  const selector = missingNodeSelector(pod, input.namespace, input.glassBroken === true)
   if ('problem' in selector) return decided(refused(selector.problem, subject))
   const { entries, plan } = planFor(pod, input)
   if (plan.kind === 'refuse') return decided(refused(plan.note, subject))
-  return carryOut({ pod, entries, plan }, selector.missing, input, tolerance, subject)
+  const decision = carryOut({ pod, entries, plan }, selector.missing, input, tolerance, subject)
+  return selector.audit === undefined ? decision : audited(decision, selector.audit, subject)
+}
+
+/** What a namespace in `audit` would have refused. */
+function audited({ verdict, differences }: Decision, it: Note, subject: Subject): Decision {
+  if (verdict.verdict === 'deny') return { verdict, differences }
+  const words = `would be refused with ${LABEL.protected}: "true": ${warning(wordsOf(it, subject, subject.refused))}`
+  return { verdict: { ...verdict, warnings: [...verdict.warnings, words], wouldRefuse: [it.code] }, differences }
 }
 
 function carryOut(

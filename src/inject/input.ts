@@ -27,6 +27,8 @@ export interface InjectInput {
   readonly networkPolicies: readonly NetworkPolicyView[]
   /** Absent offline. */
   readonly user?: UserInfo
+  /** Whether `sekisho.dev/break-glass` of the namespace holds: then nothing holds the Pod to its nodes. */
+  readonly glassBroken?: boolean
   /** Whom the words are about; the Pod itself if absent. */
   readonly subject?: Subject
 }

@@ -1,5 +1,8 @@
-/** `sekisho.dev/node-selector` of the namespace, merged into the Pod: coverage counts these nodes only, so its Pods must stay on them. */
-import { ANNOTATION } from '../api/names.ts'
+/**
+ * `sekisho.dev/node-selector` of the namespace, merged into the Pod: coverage counts these nodes only, so its Pods must stay on them.
+ * A namespace in `audit` is only told, and one whose glass is broken may leave them.
+ */
+import { ANNOTATION, LABEL } from '../api/names.ts'
 import type { NamespaceView } from '../api/views.ts'
 import { parseNodeSelector } from '../guard/node-selector.ts'
 import { type Note, note } from './note.ts'
@@ -7,6 +10,17 @@ import type { WellFormed } from './shape.ts'
 
 /** The pairs the Pod lacks, or why they cannot be added. */
 export function missingNodeSelector(
+  pod: WellFormed,
+  namespace: NamespaceView,
+  glassBroken: boolean,
+): { readonly missing: readonly (readonly [string, string])[]; readonly audit?: Note } | { readonly problem: Note } {
+  if (glassBroken) return { missing: [] }
+  const found = lacking(pod, namespace)
+  if (namespace.labels[LABEL.protected] !== 'audit') return found
+  return { missing: [], ...('problem' in found && { audit: found.problem }) }
+}
+
+function lacking(
   pod: WellFormed,
   namespace: NamespaceView,
 ): { readonly missing: readonly (readonly [string, string])[] } | { readonly problem: Note } {

@@ -39,7 +39,9 @@ const OPENER: NamespaceFacts = { ...FINE, mayOpen: true }
 const allowUncovered = (until = '2026-05-02T12:00:00Z') => ({
   'sekisho.dev/allow-uncovered': JSON.stringify({ why: 'moving nodes', until }),
 })
-
+const breakGlass = (until = '2026-05-02T12:00:00Z') => ({
+  'sekisho.dev/break-glass': JSON.stringify({ why: 'the IDS is down', until }),
+})
 const CASES: readonly [string, NamespaceRequest, NamespaceFacts, string][] = [
   ['a namespace that asks for nothing', create(ns()), BLIND, 'allow NotConcerned'],
   ['a protected one on covered nodes', create(ns(ON)), FINE, 'allow Protected'],
@@ -177,6 +179,51 @@ const CASES: readonly [string, NamespaceRequest, NamespaceFacts, string][] = [
     'deny MayNotOpen',
   ],
   ['the override taken away', update(ns(ON, allowUncovered()), ns(ON)), BLIND, 'allow Accepted'],
+  ['the glass broken without the right', update(ns(ON), ns(ON, breakGlass())), FINE, 'deny MayNotOpen'],
+  ['the glass broken by who may', update(ns(ON), ns(ON, breakGlass())), OPENER, 'allow Opened'],
+  [
+    'the glass broken at once, all blind',
+    create(ns(ON, breakGlass())),
+    { ...BLIND, mayOpen: true },
+    'allow GlassBroken',
+  ],
+  [
+    'the glass broken for more than a day',
+    update(ns(ON), ns(ON, breakGlass('2026-05-02T12:00:01Z'))),
+    OPENER,
+    'deny InvalidBreakGlass',
+  ],
+  [
+    'the glass held broken for longer, without the right',
+    update(ns(ON, breakGlass('2026-05-01T13:00:00Z')), ns(ON, breakGlass())),
+    FINE,
+    'deny MayNotOpen',
+  ],
+  [
+    'the glass put there before, used now',
+    update(ns(SAFE, breakGlass()), ns(ON, breakGlass())),
+    BLIND,
+    'deny MayNotOpen',
+  ],
+  [
+    'a broken glass does not stand for Pod Security',
+    create(ns({ 'sekisho.dev/protected': 'true' }, breakGlass())),
+    { ...BLIND, mayOpen: true },
+    'deny PodSecurityMissing',
+  ],
+  ['the glass mended', update(ns(ON, breakGlass()), ns(ON)), BLIND, 'allow Accepted'],
+  [
+    'a label beside a broken glass that is over',
+    update(ns(ON, breakGlass('2026-05-01T11:00:00Z')), ns({ ...ON, team: 'a' }, breakGlass('2026-05-01T11:00:00Z'))),
+    BLIND,
+    'allow NotConcerned',
+  ],
+  [
+    'what the guard tells of coverage',
+    update(ns(ON), ns(ON, { 'sekisho.dev/coverage': '{}' })),
+    BLIND,
+    'allow NotConcerned',
+  ],
 
   [
     'what is being deleted',

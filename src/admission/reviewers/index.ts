@@ -1,5 +1,4 @@
 /** Which reviewer answers for which path and resource: one table, in the words of the webhook entries of manifests/. */
-import { judgePodHostAccess } from '../../guard/pod-host-access.ts'
 import { AdmissionError, shown } from '../errors.ts'
 import type { Reviewer, Reviewers } from '../review.ts'
 import { type BindingContext, bindingReviewer } from './binding.ts'
@@ -8,6 +7,7 @@ import { daemonSetReviewer } from './daemonset.ts'
 import type { InjectContext } from './inject-context.ts'
 import { type GuardContext, namespaceReviewer } from './namespace.ts'
 import { networkPolicyReviewer } from './network-policy.ts'
+import { podAccess } from './pod-access.ts'
 import { podMutateReviewer } from './pod-mutate.ts'
 import { podValidateReviewer } from './pod-validate.ts'
 import { serviceReviewer } from './service.ts'
@@ -45,11 +45,12 @@ const daemonSets =
   }
 
 export const createReviewers = ({ inject, guard, policy }: ReviewersOptions): Reviewers => {
-  const pods = ofObjects(podValidateReviewer(inject, judgePodHostAccess))
-  const workload = ofObjects(workloadReviewer(inject, judgePodHostAccess))
+  const access = podAccess(guard)
+  const pods = ofObjects(podValidateReviewer(inject, access))
+  const workload = ofObjects(workloadReviewer(inject, access))
   const namespaces = namespaceReviewer(guard)
   return new Map<string, Reviewer>([
-    ['mutate pods', ofObjects(podMutateReviewer(inject, judgePodHostAccess))],
+    ['mutate pods', ofObjects(podMutateReviewer(inject, access))],
     ['validate pods', pods],
     ['validate pods/ephemeralcontainers', pods],
     ['validate pods/resize', pods],

@@ -3,26 +3,22 @@
  * Pod Security, which answers before validating webhooks. Then the WAF.
  */
 import type { Pod } from '../../api/kube.ts'
-import type { Verdict } from '../../api/verdict.ts'
-import type { NamespaceView } from '../../api/views.ts'
 import { inject } from '../../inject/inject.ts'
 import { isMirror } from '../../inject/mirror.ts'
 import type { Reviewer } from '../review.ts'
 import { type InjectContext, namespaceOf, objectOf } from './inject-context.ts'
-
-/** The guard's word on hostNetwork and tolerations, wired where the rooms meet. */
-export type JudgeHostAccess = (input: { readonly pod: Pod; readonly namespace: NamespaceView }) => Verdict
+import { type JudgePodAccess, told } from './pod-access.ts'
 
 /** Makes the reviewer of Pods that are made. */
 export const podMutateReviewer =
-  (context: InjectContext, judgeHostAccess: JudgeHostAccess): Reviewer =>
+  (context: InjectContext, judgeAccess: JudgePodAccess): Reviewer =>
   async (review, signal) => {
     const pod = objectOf(review) as Pod
     const { reader, settings, version, rulesTrust } = context
     const namespace = await namespaceOf(review, pod, reader, signal)
     const user = review.userInfo
-    const access = isMirror(pod, user) ? undefined : judgeHostAccess({ pod, namespace })
-    if (access?.verdict === 'deny') return access
+    const access = isMirror(pod, user) ? undefined : await judgeAccess({ pod, namespace }, signal)
+    if (access?.verdict.verdict === 'deny') return access.verdict
     const verdict = inject({
       pod,
       namespace,
@@ -30,8 +26,9 @@ export const podMutateReviewer =
       version,
       rulesTrust: rulesTrust?.snapshot().current,
       user,
+      glassBroken: access?.glassBroken ?? false,
       services: reader.services(namespace.name),
       networkPolicies: reader.networkPolicies(namespace.name),
     })
-    return access === undefined ? verdict : { ...verdict, warnings: [...access.warnings, ...verdict.warnings] }
+    return access === undefined ? verdict : told(access.verdict, verdict)
   }
