@@ -1,6 +1,7 @@
 /**
  * `sekisho check -f ns.yaml`: the verdict the gate would give on these namespaces, by the very reviewer of the webhook.
  * Against a cluster it is what `kubectl apply` would meet; with `--offline` it is as much as the file alone can tell.
+ * `sekisho check --all-namespaces` counts what would be refused of what is there.
  */
 import { namespaceReviewer } from '../admission/reviewers/namespace.ts'
 import type { KubeObject, UserInfo } from '../api/kube.ts'
@@ -9,17 +10,18 @@ import { findAccess } from '../cluster/access.ts'
 import { type ApiClient, ApiError, createApiClient } from '../cluster/api-client.ts'
 import { mayIOpen, whoAmI } from '../cluster/myself.ts'
 import { snapshot } from '../cluster/snapshot.ts'
-import { ConfigError } from '../config/errors.ts'
-import { loadConfig } from '../config/load.ts'
-import { type GuardSettings, guardSettings, webhookConfig } from '../config/webhook.ts'
+import type { GuardSettings } from '../config/webhook.ts'
 import { judgeNamespaceOffline, type Unknown } from '../guard/offline.ts'
 import { VERSION } from '../version.ts'
 import { applied } from './applied.ts'
-import { EXIT, Exit, examples, type Register } from './command.ts'
+import { inLines, judgeAll, someRefused } from './check-all.ts'
+import { EXIT, Exit, examples, type Io, type Register } from './command.ts'
 import { readDocuments } from './documents.ts'
+import { guardSettingsOf } from './guard-settings.ts'
 
 interface Options {
-  readonly file: string
+  readonly file?: string
+  readonly allNamespaces?: boolean
   readonly offline?: boolean
   readonly kubeconfig?: string
   readonly context?: string
@@ -36,15 +38,6 @@ const REVIEWED = {
   resource: { group: '', version: 'v1', resource: 'namespaces' },
   subResource: '',
   dryRun: true,
-}
-
-const settingsOf = (file: string | undefined): GuardSettings => {
-  if (file === undefined) return guardSettings.parse({})
-  try {
-    return loadConfig(webhookConfig, file).config.guard
-  } catch (error) {
-    throw error instanceof ConfigError ? new Exit(EXIT.usage, error.message, { cause: error }) : error
-  }
 }
 
 const offline =
@@ -84,7 +77,11 @@ export const register: Register = (program, io) => {
   program
     .command('check')
     .description('say whether the gate would accept namespaces')
-    .requiredOption('-f, --file <path>', 'YAML or JSON, any number of documents; - is stdin')
+    .option('-f, --file <path>', 'YAML or JSON, any number of documents; - is stdin')
+    .option(
+      '-A, --all-namespaces',
+      'instead of a file: count what would be refused today if each namespace were protected',
+    )
     .option('--offline', 'ask no cluster: what depends on it is told as unknown')
     .option('--config <file>', 'the webhook’s configuration, where its guard differs from the defaults')
     .option('--kubeconfig <file>', 'kubeconfig; without it KUBECONFIG or ~/.kube/config')
@@ -92,11 +89,20 @@ export const register: Register = (program, io) => {
     .option('-o, --output <format>', '`json` for machines', 'text')
     .addHelpText(
       'after',
-      `${examples('sekisho check -f namespace.yaml', 'kubectl get ns shop -o yaml | sekisho check --offline -f -')}
-Exit codes: 0 all accepted, 1 one refused, 2 not tried, 3 one could not be told.\n`,
+      `${examples('sekisho check -f namespace.yaml', 'kubectl get ns shop -o yaml | sekisho check --offline -f -', 'sekisho check --all-namespaces')}
+Exit codes: 0 all accepted, 1 one refused (of all namespaces: one that is protected or in audit, or a Pod there), 2 not tried, 3 one could not be told.\n`,
     )
     .action(async (options: Options) => {
-      const settings = settingsOf(options.config)
+      const settings = guardSettingsOf(options.config)
+      if (
+        (options.file === undefined) === (options.allNamespaces !== true) ||
+        (options.allNamespaces && options.offline)
+      )
+        throw new Exit(
+          EXIT.usage,
+          'Cannot check: say either --file <path>, with or without --offline, or --all-namespaces',
+        )
+      if (options.file === undefined) return checkAll(options, settings, io)
       const documents = await readDocuments(options.file, io)
       const namespaces = documents.filter(({ object }) => object.kind === 'Namespace')
       if (namespaces.length === 0)
@@ -122,6 +128,17 @@ Exit codes: 0 all accepted, 1 one refused, 2 not tried, 3 one could not be told.
         client?.close()
       }
     })
+}
+
+async function checkAll(options: Options, settings: GuardSettings, io: Io): Promise<void> {
+  const client = createApiClient(await findAccess(options), `sekisho-check/${VERSION}`)
+  try {
+    const told = await judgeAll(client, settings)
+    io.stdout.write(options.output === 'json' ? `${JSON.stringify(told)}\n` : inLines(told))
+    if (someRefused(told)) throw new Exit(EXIT.refused)
+  } finally {
+    client.close()
+  }
 }
 
 interface Answer {

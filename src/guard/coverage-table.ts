@@ -6,16 +6,16 @@
  *   not meant                         the IDS is not made for this node (selector, Windows, virtual), and no such namespace can reach it
  */
 import type { IdsCheck, IdsLeaseView } from '../api/ids.ts'
-import { ANNOTATION, LABEL } from '../api/names.ts'
+import { LABEL } from '../api/names.ts'
 import type { IdsPodView, NamespaceView, NodeView } from '../api/views.ts'
-import { parseAllowUncovered } from './allow-uncovered.ts'
 import { uncovered } from './blind-nodes.ts'
 import { type Coverage, type CoverageInput, coverage } from './coverage.ts'
 import { namespaceSelectors, selects } from './node-selector.ts'
+import { type Override, type OverrideSettings, overridesOf } from './overrides.ts'
 import type { BlindReason } from './reasons.ts'
 
 export interface TableInput extends Omit<CoverageInput, 'namespace' | 'settings'> {
-  readonly settings: CoverageInput['settings'] & { readonly allowUncoveredHours: number }
+  readonly settings: CoverageInput['settings'] & OverrideSettings
   readonly leases: ReadonlyMap<string, IdsLeaseView>
   /** Those with `sekisho.dev/protected: true` or `audit`. */
   readonly namespaces: readonly NamespaceView[]
@@ -45,12 +45,6 @@ export interface NodeRow {
   readonly ready: boolean
 }
 
-export interface Override {
-  readonly kind: 'allow-uncovered' | 'break-glass'
-  /** ms since the epoch */
-  readonly until: number
-  readonly why: string
-}
 export interface NamespaceRow {
   readonly namespace: string
   readonly protection: 'true' | 'audit'
@@ -64,6 +58,7 @@ export interface NamespaceRow {
   /** '' where it is covered. */
   readonly why: string
   readonly mend: string
+  /** The widest that holds now. */
   readonly override?: Override
 }
 
@@ -157,7 +152,7 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) 
 function namespaceRow(namespace: NamespaceView, found: Coverage, input: TableInput): NamespaceRow {
   const { gated, grace, blind, reach } = found
   const words = found.covered ? { why: '', mend: '' } : uncovered(found, namespace.name)
-  const override = overrideOf(namespace, input)
+  const [override] = overridesOf(namespace, input.settings, input.now)
   return {
     namespace: namespace.name,
     protection: namespace.labels[LABEL.protected] === 'audit' ? 'audit' : 'true',
@@ -171,20 +166,6 @@ function namespaceRow(namespace: NamespaceView, found: Coverage, input: TableInp
     ...words,
     ...(override !== undefined && { override }),
   }
-}
-
-const BREAK_GLASS_HOURS = 24
-
-/** The one that waives more is told first. */
-function overrideOf({ annotations }: NamespaceView, { settings, now }: TableInput): Override | undefined {
-  const of = (kind: Override['kind'], text: string | undefined, hours: number): Override | undefined => {
-    const parsed = text === undefined ? undefined : parseAllowUncovered(text, now, hours)
-    return parsed?.ok ? { kind, until: parsed.until, why: parsed.why } : undefined
-  }
-  return (
-    of('break-glass', annotations[ANNOTATION.breakGlass], BREAK_GLASS_HOURS) ??
-    of('allow-uncovered', annotations[ANNOTATION.allowUncovered], settings.allowUncoveredHours)
-  )
 }
 
 function blindSpots(input: TableInput, nodes: readonly NodeRow[]): CoverageTable['blindSpots'] {

@@ -110,10 +110,10 @@ t.test('coverageTable counts the reach of each namespace, with why it is not cov
       namespace: 'glass',
       protection: 'true',
       ...uncovered,
-      override: { kind: 'break-glass', until: NOW + 3_600_000, why: 'moving' },
+      override: { key: 'sekisho.dev/break-glass', until: NOW + 3_600_000, why: 'moving' },
     },
     { namespace: 'late', ...uncovered, override: undefined },
-    { namespace: 'pay', protection: 'audit', ...uncovered, override: { kind: 'allow-uncovered' } },
+    { namespace: 'pay', protection: 'audit', ...uncovered, override: { key: 'sekisho.dev/allow-uncovered' } },
     { namespace: 'shop', isCovered: true, reach: 1, covered: 1, blind: 0, why: '' },
   ])
   t.end()
@@ -200,6 +200,6 @@ t.test('parseIdsFlows takes what agents write, and nothing else', (t) => {
     '{"v":1,"minutes":5,"flows":1}',
     '{"v":1,"minutes":-1,"flows":[]}',
   ])
-    t.equal(parseIdsFlows(text), undefined, text)
+    t.equal(parseIdsFlows(text), undefined, text ?? 'none')
   t.end()
 })
