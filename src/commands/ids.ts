@@ -13,6 +13,7 @@ export const register = (program: Command, io: Io): void => {
     .description('prove that Suricata sees, keep its rules fresh: the container agent of the DaemonSet sekisho-ids')
     .requiredOption('-c, --config <file>', 'configuration file (docs/reference/ids-configuration.md)')
     .option('--log-level <level>', LOG_LEVELS.join(', '), logLevel, 'info' as const)
+    .option('--kubeconfig <file>', 'kubeconfig; without it the Pod’s ServiceAccount')
     .addHelpText('after', examples('sekisho ids run --config /etc/sekisho/ids.yaml'))
     .action(async (options: RunOptions) => (await import('./ids-run.ts')).runIds(options, io))
   ids

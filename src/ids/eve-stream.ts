@@ -112,6 +112,7 @@ interface Raw {
   readonly dest_ip?: unknown
   readonly payload?: unknown
   readonly alert?: { readonly signature_id?: unknown }
+  readonly flow?: { readonly state?: unknown }
 }
 
 function alertOf({ event_type, in_iface, payload, alert }: Raw): EveAlert | undefined {
@@ -121,7 +122,9 @@ function alertOf({ event_type, in_iface, payload, alert }: Raw): EveAlert | unde
   return { signature, interface: in_iface, payload: Buffer.from(payload, 'base64') }
 }
 
-function flowOf({ event_type, proto, app_proto, src_ip, dest_ip }: Raw): EveFlow | undefined {
+/** A flow that never got beyond its first packet says nothing: its addresses may be made up. */
+function flowOf({ event_type, proto, app_proto, src_ip, dest_ip, flow }: Raw): EveFlow | undefined {
+  if (flow?.state === 'new') return undefined
   if (event_type !== 'flow' || proto !== 'TCP' || typeof src_ip !== 'string' || typeof dest_ip !== 'string')
     return undefined
   return { source: src_ip, destination: dest_ip, tls: app_proto === 'tls' }

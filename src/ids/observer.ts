@@ -41,6 +41,9 @@ export interface ObserverOptions {
   readonly look?: (name: string) => InterfaceLook | undefined
 }
 
+/** What the command socket gives an answer. */
+const ANSWER_SECONDS = 5
+
 interface Counted {
   present: boolean
   packets: { readonly state: PacketsState; readonly sample: PacketsSample } | undefined
@@ -53,7 +56,13 @@ export function createObserver({ runDirectory, socket, canaries, now, look = loo
   let wanted: readonly string[] | undefined
   let captured: CapturedInterfaces | undefined
   let counted = new Map<string, Counted>()
-  let busy = false
+  let busySince: number | undefined
+
+  /** A round that waits in line behind other commands waits for the same answer. */
+  const heard = (): SuricataState => {
+    if (suricata.state === 'silent' || busySince === undefined || now() - busySince <= ANSWER_SECONDS) return suricata
+    return { state: 'silent', since: busySince, why: `no answer on its command socket (limit ${ANSWER_SECONDS} s)` }
+  }
 
   const begin = (next: CapturedInterfaces | undefined) => {
     captured = next
@@ -102,16 +111,16 @@ export function createObserver({ runDirectory, socket, canaries, now, look = loo
 
   return {
     now: () => ({
-      suricata,
+      suricata: heard(),
       counts,
       wanted,
       captured: captured?.names,
       interfaces: [...counted].map(([name, one]) => ({ name, ...one, canary: canaries.of(name) })),
     }),
     round: async () => {
-      if (busy) return
-      busy = true
+      if (busySince !== undefined) return
       const began = now()
+      busySince = began
       try {
         files()
         await ask()
@@ -120,7 +129,7 @@ export function createObserver({ runDirectory, socket, canaries, now, look = loo
         const why = error instanceof SuricataError ? error.message : String(error)
         suricata = { state: 'silent', since: suricata.state === 'silent' ? suricata.since : began, why }
       } finally {
-        busy = false
+        busySince = undefined
       }
     },
   }
