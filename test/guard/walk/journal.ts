@@ -87,7 +87,10 @@ const readers = {
     return {
       kind: 'node',
       name: metadata.name,
-      labels: metadata.labels ?? {},
+      // Those of old names follow the new ones by themselves.
+      labels: Object.fromEntries(
+        Object.entries(metadata.labels ?? {}).filter(([key]) => !key.startsWith('beta.kubernetes.io/')),
+      ),
       ours: taints.some(({ key, effect }) => key === TAINT_IDS_NOT_READY && effect === 'NoSchedule'),
       foreign: others.map(text).sort().join(' '),
       unschedulable: spec.unschedulable === true,

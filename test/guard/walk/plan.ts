@@ -10,7 +10,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 /** What can happen, and how often beside the others. */
 export const KINDS = {
   lose: 10,
-  regain: 8,
+  regain: 14,
   leaseDenies: 4,
   leaseAgrees: 3,
   leaseOfAnother: 1,
@@ -25,7 +25,7 @@ export const KINDS = {
   moveToPool: 3,
   scaleProtected: 8,
   scaleFree: 5,
-  restartProtected: 4,
+  restartProtected: 8,
   pinPod: 3,
   killLeader: 2,
   freezeLeader: 1,
@@ -53,12 +53,19 @@ export function random(seed: number): () => number {
   }
 }
 
-/** @param most how many of something a step takes at once. */
-export function plan(seed: number, count: number, most: number): Step[] {
+/** What guards do or what is done to them: nothing for a walk that is about the gate. */
+export const OF_GUARDS: readonly Kind[] = ['killLeader', 'freezeLeader', 'moveClock', 'rudeWriter']
+
+/**
+ * @param most how many of something a step takes at once.
+ * @param without what is left out.
+ */
+export function plan(seed: number, count: number, most: number, without: readonly Kind[] = []): Step[] {
   const next = random(seed)
-  const bag = Object.entries(KINDS).flatMap(([kind, weight]) => Array<Kind>(weight).fill(kind as Kind))
+  const wanted = Object.entries(KINDS).filter(([kind]) => !without.includes(kind as Kind))
+  const bag = wanted.flatMap(([kind, weight]) => Array<Kind>(weight).fill(kind as Kind))
   // What is rare is there in each walk, however short.
-  const rare: Kind[] = ['killLeader', 'freezeLeader', 'moveClock', 'rudeWriter', 'deleteNode', 'joinNode']
+  const rare = [...OF_GUARDS, 'deleteNode' as const, 'joinNode' as const].filter((kind) => !without.includes(kind))
   const at = new Map(rare.map((kind, i) => [Math.floor(((i + next()) * count) / rare.length), kind]))
   return Array.from({ length: count }, (_, i) => ({
     kind: at.get(i) ?? bag[Math.floor(next() * bag.length)]!,

@@ -154,7 +154,7 @@ export class Walker {
     scaleFree: (pick, amount) => this.#scale(FREE, 'app', ((pick + amount * 5) % 24) + 1),
     restartProtected: async (pick, amount) => {
       const path = `/api/v1/namespaces/${at(NAMESPACES, pick).name}/pods`
-      for (const pod of some(await this.#list(path), pick, amount * 2))
+      for (const pod of some(await this.#list(path), pick, amount * 3))
         await this.#delete(`${path}/${pod.metadata.name}`)
     },
     // A node's name at creation, which passes no binding. Most often it is refused, or the wrong pool.
