@@ -100,7 +100,7 @@ function namespaceLines({ namespaces, flowMinutes }: CoverageStatus, now: number
     .map((one) => [
       one.namespace,
       one.protection,
-      one.isCovered ? 'covered' : 'not covered',
+      one.isCovered ? 'covered' : one.blind === 0 && one.gated > 0 ? 'gated' : 'not covered',
       ...[one.reach, one.covered, one.gated, one.grace, one.blind].map(String),
       one.flows === undefined || one.flows.flows === 0
         ? UNKNOWN

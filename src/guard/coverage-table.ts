@@ -13,6 +13,7 @@ import { type Coverage, type CoverageInput, coverage } from './coverage.ts'
 import { namespaceSelectors, selects } from './node-selector.ts'
 import { type Override, type OverrideSettings, overridesOf } from './overrides.ts'
 import type { BlindReason } from './reasons.ts'
+import { some } from './wording.ts'
 
 export interface TableInput extends Omit<CoverageInput, 'namespace' | 'settings'> {
   readonly settings: CoverageInput['settings'] & OverrideSettings
@@ -48,6 +49,7 @@ export interface NodeRow {
 export interface NamespaceRow {
   readonly namespace: string
   readonly protection: 'true' | 'audit'
+  /** As in the condition `Covered` that the guard writes: also a node that is only gated is not, since what runs there is not watched. */
   readonly isCovered: boolean
   readonly reason: Coverage['reason']
   readonly reach: number
@@ -151,21 +153,27 @@ const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) 
 
 function namespaceRow(namespace: NamespaceView, found: Coverage, input: TableInput): NamespaceRow {
   const { gated, grace, blind, reach } = found
-  const words = found.covered ? { why: '', mend: '' } : uncovered(found, namespace.name)
   const [override] = overridesOf(namespace, input.settings, input.now)
   return {
     namespace: namespace.name,
     protection: namespace.labels[LABEL.protected] === 'audit' ? 'audit' : 'true',
-    isCovered: found.covered,
+    isCovered: found.covered && gated.length === 0,
     reason: found.reason,
     reach,
     covered: reach - gated.length - grace.length - blind.length,
     gated: gated.length,
     grace: grace.length,
     blind: blind.length,
-    ...words,
+    ...wordsOf(found, namespace.name),
     ...(override !== undefined && { override }),
   }
+}
+
+function wordsOf(found: Coverage, namespace: string): { readonly why: string; readonly mend: string } {
+  if (!found.covered) return uncovered(found, namespace)
+  if (found.gated.length === 0) return { why: '', mend: '' }
+  const why = `new Pods are kept off ${some(found.gated)}, whose IDS is not Ready or that is not Ready itself: what runs there is not watched`
+  return { why, mend: `kubectl describe node ${found.gated[0]}; kubectl -n sekisho-node get pods -o wide` }
 }
 
 function blindSpots(input: TableInput, nodes: readonly NodeRow[]): CoverageTable['blindSpots'] {

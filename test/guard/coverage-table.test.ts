@@ -119,6 +119,18 @@ t.test('coverageTable counts the reach of each namespace, with why it is not cov
   t.end()
 })
 
+t.test(
+  'coverageTable does not call a namespace covered while a node is only gated: what runs there is not watched',
+  (t) => {
+    const gated = node('b', { taints: [{ key: 'sekisho.dev/ids-not-ready', effect: 'NoSchedule' }] })
+    const { namespaces } = coverageTable(input({ nodes: [node('a'), gated], namespaces: [namespace('shop', 'true')] }))
+    t.match(namespaces, [
+      { isCovered: false, reach: 2, covered: 1, gated: 1, blind: 0, why: /^new Pods are kept off b, /, mend: /node b/ },
+    ])
+    t.end()
+  },
+)
+
 t.test('coverageTable tells each blind spot once, with how many nodes have it, and none of an older Pod', (t) => {
   const { blindSpots } = coverageTable(
     input({
