@@ -82,6 +82,7 @@ export const serveRules = async (options: ServeOptions, io: Io): Promise<void> =
   const ca = sources.http.caFile === '' ? {} : { ca: await text(sources.http.caFile) }
   const around = { readFile: text, configMaps: configMapsOf(client) }
   let metrics: PublishMetrics | undefined
+  const { ids } = createSources(sources, around)
   const service = await createPublishService({
     client,
     config,
@@ -102,6 +103,7 @@ export const serveRules = async (options: ServeOptions, io: Io): Promise<void> =
         signal,
       ),
     source: (line) => createSources({ ...sources, crs: { ...sources.crs, line } }, around).crs,
+    ...(ids && { idsSource: ids }),
     http: httpFor(sources, { env: { ...io.env }, userAgent: `sekisho-rules/${VERSION}`, ...ca }),
     clock: systemClock,
     readFile: text,
@@ -130,6 +132,7 @@ export const serveRules = async (options: ServeOptions, io: Io): Promise<void> =
       serverName: `${RULES_SERVICE}.${namespace}.svc`,
     },
     policyOf: service.policyOf,
+    ids: service.ids,
     registry,
     log,
   })

@@ -49,6 +49,21 @@ export const PUBLISH_METRICS = {
     labels: [],
     help: 'When the source last answered well, seconds since the epoch; 0 for never.',
   },
+  sekisho_rules_ids_fetches_total: {
+    type: 'counter',
+    labels: ['status', 'reason'],
+    help: 'Questions to the source of IDS rules, by outcome (`new`, `unchanged`, `refused`) and its code.',
+  },
+  sekisho_rules_ids_info: {
+    type: 'gauge',
+    labels: ['version'],
+    help: 'Always 1; the label says which IDS rules this replica serves.',
+  },
+  sekisho_rules_ids_source_last_good_timestamp_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'When the source of IDS rules last answered well, seconds since the epoch; 0 for never.',
+  },
   sekisho_rules_state_problems: { type: 'gauge', labels: [], help: 'Kept state that cannot be read.' },
   sekisho_rules_busy_namespaces: {
     type: 'gauge',
@@ -58,7 +73,7 @@ export const PUBLISH_METRICS = {
   sekisho_rules_faults_total: {
     type: 'counter',
     labels: ['what'],
-    help: 'Faults while publishing (`namespace`, `rollout`, `status`, `collect`); they are tried again.',
+    help: 'Faults while publishing (`namespace`, `rollout`, `status`, `collect`, `ids`); they are tried again.',
   },
   sekisho_rules_events_dropped_total: {
     type: 'counter',
@@ -74,7 +89,7 @@ export const PUBLISH_METRICS = {
 type Name = keyof typeof PUBLISH_METRICS
 
 export const TARGET_STATES = ['published', 'trying', 'refused', 'held', 'none'] as const
-export const FAULTS = ['namespace', 'rollout', 'status', 'collect'] as const
+export const FAULTS = ['namespace', 'rollout', 'status', 'collect', 'ids'] as const
 export type FaultKind = (typeof FAULTS)[number]
 
 /** What is looked up when somebody reads the metrics. */
@@ -86,11 +101,14 @@ export interface PublishGauges {
   readonly halted: boolean
   readonly releases: Readonly<Record<'current' | 'next', string | undefined>>
   readonly lastGoodSeconds: number
+  /** Of IDS rules. */
+  readonly ids: { readonly version: string | undefined; readonly lastGoodSeconds: number }
   readonly problems: number
   readonly busy: number
 }
 export interface PublishMetrics {
   fetched(status: string, reason: string): void
+  idsFetched(status: string, reason: string): void
   refused(reason: string): void
   tried(kind: string, verdict: string, seconds: number): void
   published(): void
@@ -119,6 +137,7 @@ export const createPublishMetrics = (
       },
     })
   const fetches = new Counter(common('sekisho_rules_fetches_total'))
+  const idsFetches = new Counter(common('sekisho_rules_ids_fetches_total'))
   const refusals = new Counter(common('sekisho_rules_refusals_total'))
   const trials = new Counter(common('sekisho_rules_trials_total'))
   const duration = new Histogram({
@@ -143,6 +162,11 @@ export const createPublishMetrics = (
     for (const [slot, version] of Object.entries(releases)) if (version !== undefined) one.set({ slot, version }, 1)
   })
   gauge('sekisho_rules_source_last_good_timestamp_seconds', (one, { lastGoodSeconds }) => one.set(lastGoodSeconds))
+  gauge('sekisho_rules_ids_info', (one, { ids }) => {
+    one.reset()
+    if (ids.version !== undefined) one.set({ version: ids.version }, 1)
+  })
+  gauge('sekisho_rules_ids_source_last_good_timestamp_seconds', (one, { ids }) => one.set(ids.lastGoodSeconds))
   gauge('sekisho_rules_state_problems', (one, { problems }) => one.set(problems))
   gauge('sekisho_rules_busy_namespaces', (one, { busy }) => one.set(busy))
   // A rate needs a first value.
@@ -152,6 +176,7 @@ export const createPublishMetrics = (
 
   return {
     fetched: (status, reason) => fetches.inc({ status, reason: known(reason) }),
+    idsFetched: (status, reason) => idsFetches.inc({ status, reason: known(reason) }),
     refused: (reason) => refusals.inc({ reason: known(reason) }),
     tried: (kind, verdict, seconds) => {
       trials.inc({ kind, verdict })

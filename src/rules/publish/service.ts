@@ -18,7 +18,7 @@ import { lineFor } from '../rollout/operator-orders.ts'
 import { recoverRollout } from '../rollout/recover.ts'
 import { sameRelease } from '../rollout/stage.ts'
 import { ROLLOUT_CONFIGMAP, type RolloutState } from '../rollout/state.ts'
-import { keptDemands } from '../sources/from-config.ts'
+import { keptDemands, keptIdsDemands } from '../sources/from-config.ts'
 import type { Clock, Http, RuleSource } from '../sources/source.ts'
 import { blockedChanges, createBlockedShares } from './blocked-share.ts'
 import { createCollector } from './collect.ts'
@@ -26,6 +26,8 @@ import { createContents } from './contents.ts'
 import type { EventReason } from './event-reasons.ts'
 import { createEvents, type Regarding } from './events.ts'
 import { runFetchLoop } from './fetch-loop.ts'
+import { createIdsArchive } from './ids-archive.ts'
+import { IDS_ARCHIVE, isIdsPart } from './ids-manifest.ts'
 import { createKept } from './kept.ts'
 import type { PublishGauges, PublishMetrics } from './metrics.ts'
 import { createPacker } from './pack.ts'
@@ -58,6 +60,8 @@ export interface ServiceOptions {
   readonly identity: string
   readonly bench: (signing: SigningFiles) => Promise<TrialBench>
   readonly source: (line: string) => RuleSource
+  /** Absent where no IDS rules are followed. */
+  readonly idsSource?: RuleSource
   readonly http: Http
   readonly clock: Clock
   readonly readFile: (path: string) => Promise<string>
@@ -67,9 +71,18 @@ export interface ServiceOptions {
   readonly leaseTimes?: Partial<LeaseTimes>
 }
 
+/** IDS rules for the agents: the update server's own words for it. */
+export interface IdsRulesServed {
+  readonly version: string
+  readonly sha256: string
+  readonly archive: Uint8Array
+  readonly confirmedAt: number
+}
+
 export interface PublishService {
   readonly shelf: BundleShelf
   readonly policyOf: (pod: PodFact) => string
+  readonly ids: { readonly follows: boolean; current(): IdsRulesServed | undefined }
   readonly watches: Watches
   readonly signing: SigningFiles
   readonly gauges: () => PublishGauges
@@ -83,6 +96,9 @@ export interface PublishService {
 const TURN_MS = 1_000
 const STATUS_MS = 500
 const COLLECT_MS = 60_000
+const IDS_MEND_MS = 5_000
+/** What a watch says together is looked at together. */
+const IDS_LOOK_MS = 100
 /** Of an interval: a Pod whose poll failed once has polled by then. */
 const SETTLED_INTERVALS = 2.5
 const breathe = () => new Promise<void>((resolve) => setImmediate(resolve))
@@ -126,6 +142,7 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
       // A recipe or an archive that came after what refers to it.
       if (/^sekisho-(recipe|release)-/.test(name)) prepareAll()
       if (name === ROLLOUT_CONFIGMAP) prepareAll()
+      if (name === IDS_ARCHIVE || isIdsPart(name)) lookAtIds()
     },
   })
   const states = createStates(kept)
@@ -148,6 +165,15 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
   })
   const contents = createContents({ release: releases.read, breathe })
   const recipes = createRecipes(kept)
+  const ids =
+    options.idsSource &&
+    createIdsArchive({
+      kept,
+      demands: keptIdsDemands(config.sources, options),
+      signing: () => signing.current,
+      now,
+      log,
+    })
   const shelf: BundleShelf = createShelf({
     view,
     states,
@@ -170,6 +196,13 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
     dropped: () => metrics().eventDropped(),
   })
 
+  let lookingAtIds: NodeJS.Timeout | undefined
+  const lookAtIds = () => {
+    lookingAtIds ??= setTimeout(() => {
+      lookingAtIds = undefined
+      void ids?.look()
+    }, IDS_LOOK_MS)
+  }
   let preparing: NodeJS.Timeout | undefined
   const prepareAll = () => {
     preparing ??= setTimeout(() => {
@@ -182,9 +215,11 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
   }
   const keysChanged = async () => {
     prepareAll()
+    lookAtIds()
     if (!leads()) return
     wakeAll()
     try {
+      await ids?.attestAgain()
       await releases.attestAgain(rollout.state().kept.map(({ release }) => release))
     } catch (error) {
       log.warn({ err: error }, 'kept releases could not be signed with the new key')
@@ -352,6 +387,7 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
       () => collector.round(),
       () => metrics().fault('collect'),
     )
+    beginIds(abort)
     void runFetchLoop(
       {
         source: options.source,
@@ -381,6 +417,53 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
       abort,
     )
   }
+  /** The same for IDS rules; where none are followed any more, what is kept of them goes. */
+  const beginIds = (abort: AbortSignal) => {
+    const { idsSource } = options
+    if (ids === undefined || idsSource === undefined) {
+      const left = () => kept.all().filter(({ name }) => name === IDS_ARCHIVE || isIdsPart(name))
+      const clear = async () => {
+        for (const { name } of left()) await kept.delete(name)
+      }
+      void every(COLLECT_MS, abort, clear, () => metrics().fault('ids'))
+      return
+    }
+    void every(IDS_MEND_MS, abort, ids.mend, () => metrics().fault('ids'))
+    const { from } = config.sources.ids
+    void runFetchLoop(
+      {
+        source: () => idsSource,
+        line: () => 'ids',
+        http: options.http,
+        clock,
+        everyMs: config.sources.everyMinutes * 60_000,
+        random: Math.random,
+        local: from === 'directory' || from === 'configmap',
+        known: ids.known,
+        last: ids.fetch,
+        keep: ({ release }) => ids.keep(release),
+        arrived: () => {},
+        told: (fetch, refused) => {
+          metrics().idsFetched(fetch.lastStatus, fetch.lastReason)
+          void ids.tell(fetch).catch((error) => {
+            if (abort.aborted) return
+            metrics().fault('ids')
+            log.warn({ err: error }, 'what the source of IDS rules said could not be written down')
+          })
+          if (!refused) return
+          const about = { apiVersion: 'v1', kind: 'ConfigMap', namespace, name: IDS_ARCHIVE }
+          const { uid } = kept.get(IDS_ARCHIVE) ?? {}
+          events.write(
+            'FetchRefused',
+            { ...about, ...(uid !== undefined && { uid }) },
+            `${fetch.lastReason}: ${fetch.lastDetail}`,
+          )
+        },
+        log,
+      },
+      abort,
+    )
+  }
   const end = () => {
     term?.abort(new Error('not leading any more'))
     term = undefined
@@ -393,6 +476,17 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
   return {
     shelf,
     policyOf: view.policyOf,
+    ids: {
+      follows: ids !== undefined,
+      current: () => {
+        const one = ids?.current()
+        if (one === undefined) return undefined
+        const { version, sha256, archive, fetchedAt } = one
+        const last = ids?.fetch()
+        // Where the newest was refused, the word for these is that of then.
+        return { version, sha256, archive, confirmedAt: last?.lastGoodAt || fetchedAt }
+      },
+    },
     watches,
     signing,
     problems: () => [...states.problems(), ...rollout.problems()],
@@ -408,6 +502,10 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
         halted: next?.halted !== undefined,
         releases: { current: current?.version, next: next?.release.version },
         lastGoodSeconds: Math.floor((fetch?.lastGoodAt ?? 0) / 1000),
+        ids: {
+          version: ids?.current()?.version,
+          lastGoodSeconds: Math.floor((ids?.fetch()?.lastGoodAt ?? 0) / 1000),
+        },
         problems: states.problems().length + rollout.problems().length,
         busy: scheduler.busy,
       }
@@ -451,6 +549,7 @@ export async function createPublishService(options: ServiceOptions): Promise<Pub
     stop: async () => {
       end()
       clearTimeout(preparing)
+      clearTimeout(lookingAtIds)
       signing.close()
       await lease?.release()
     },

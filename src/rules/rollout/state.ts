@@ -82,7 +82,7 @@ const known = z.object({
   etag: z.object({ question: z.string(), value: z.string() }).optional(),
 })
 
-const fetch = z.object({
+export const fetchState = z.object({
   known: known.optional(),
   lastAt: instant,
   lastStatus: z.enum(['unchanged', 'new', 'refused']),
@@ -91,7 +91,7 @@ const fetch = z.object({
   /** When a source last answered well, news or not; 0 for never. */
   lastGoodAt: instant,
 })
-export type FetchState = z.output<typeof fetch>
+export type FetchState = z.output<typeof fetchState>
 
 /** The last time that Pods were sent back. */
 const wentBack = z.object({ from: releaseRef, to: releaseRef, by: z.string(), ...why })
@@ -136,7 +136,7 @@ const rolloutState = z.object({
   kept: z.array(kept).readonly(),
   /** By namespace. */
   setAside: z.array(setAside).readonly(),
-  fetch: fetch.optional(),
+  fetch: fetchState.optional(),
   progress: progress.optional(),
   wentBack: wentBack.optional(),
   /**

@@ -5,14 +5,18 @@ import type { Logger } from '../../log.ts'
 import { currentText, etagOf } from './current.ts'
 import { countDownloads, type DownloadLimits } from './downloads.ts'
 import { ServeError } from './errors.ts'
+import { type IdsShelf, serveIds } from './ids.ts'
 import type { Pace } from './interval.ts'
 import type { Load } from './load.ts'
 import type { ServeMetrics } from './metrics.ts'
 import type { Polls } from './polls.ts'
 import { sparingly } from './sparingly.ts'
+import type { Tokens } from './tokens.ts'
 
 export interface AppOptions {
   readonly polls: Polls
+  readonly tokens: Tokens
+  readonly ids: IdsShelf
   readonly pace: () => Pace
   readonly load: Pick<Load, 'overloaded'>
   readonly metrics: ServeMetrics
@@ -26,7 +30,7 @@ export interface AppOptions {
 const CURRENT = '/v1/waf/current'
 const BUNDLE = '/v1/waf/bundles/:generation'
 const PEERS = '/v1/peers/heard'
-const KNOWN_PATH = /^\/v1\/(waf\/current|waf\/bundles\/[^/?]+|peers\/heard)(\?|$)/
+const KNOWN_PATH = /^\/v1\/(waf\/current|waf\/bundles\/[^/?]+|ids\/current|ids\/archives\/[^/?]+|peers\/heard)(\?|$)/
 
 /** A token and a report take about 7 KiB. */
 const LARGEST_HEAD = 16 * 1024
@@ -131,6 +135,7 @@ export const createApp = (options: AppOptions): FastifyInstance => {
   app.get<{ Querystring: Record<string, unknown> }>(PEERS, async ({ headers, query }, reply) =>
     reply.type('application/json').send(JSON.stringify(await polls.heardSince(headers.authorization, query['since']))),
   )
+  serveIds(app, { shelf: options.ids, tokens: options.tokens, pace, unlessOverloaded, metrics, now })
   app.setNotFoundHandler((request, reply) => {
     const wrongMethod = request.method !== 'GET' && KNOWN_PATH.test(request.url)
     return refuse(new ServeError(wrongMethod ? 'MethodUnknown' : 'PathUnknown'), request, reply)

@@ -20,6 +20,12 @@ export const SERVE_METRICS = {
   sekisho_rules_poll_interval_seconds: { type: 'gauge', labels: [], help: 'The interval that Pods are told.' },
   sekisho_rules_bundle_downloads_total: { type: 'counter', labels: [], help: 'Bundles sent to Pods.' },
   sekisho_rules_bundle_bytes_total: { type: 'counter', labels: [], help: 'Bytes of bundles sent to Pods.' },
+  sekisho_rules_ids_polls_total: {
+    type: 'counter',
+    labels: ['answer'],
+    help: 'Polls of the IDS agents: `changed` (200), `unchanged` (304), `none` (404: no IDS rules are followed), `refused` (4xx), `unable` (5xx).',
+  },
+  sekisho_rules_ids_downloads_total: { type: 'counter', labels: [], help: 'Archives of IDS rules sent to agents.' },
   sekisho_rules_serve_errors_total: {
     type: 'counter',
     labels: ['code'],
@@ -51,6 +57,8 @@ export const SERVE_METRICS = {
 export const POLL_BUCKETS_SECONDS = [0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 5]
 export const POLL_ANSWERS = ['changed', 'unchanged', 'nothing', 'refused', 'unable'] as const
 export type PollAnswer = (typeof POLL_ANSWERS)[number]
+export const IDS_POLL_ANSWERS = ['changed', 'unchanged', 'none', 'refused', 'unable'] as const
+export type IdsPollAnswer = (typeof IDS_POLL_ANSWERS)[number]
 const STATES = ['active', 'failed', 'waiting'] as const
 
 type Name = keyof typeof SERVE_METRICS
@@ -59,6 +67,8 @@ export interface ServeMetrics {
   polled(answer: PollAnswer, seconds: number): void
   failed(code: ServeErrorCode): void
   sent(bytes: number): void
+  idsPolled(answer: IdsPollAnswer): void
+  idsSent(): void
   connectionRefused(): void
   certificateLoaded(notAfterSeconds: number): void
   certificateRefused(): void
@@ -81,6 +91,8 @@ export const createServeMetrics = (registry: Registry, look: () => Gauges): Serv
   const duration = new Histogram({ ...common('sekisho_rules_poll_duration_seconds'), buckets: POLL_BUCKETS_SECONDS })
   const downloads = new Counter(common('sekisho_rules_bundle_downloads_total'))
   const bytesSent = new Counter(common('sekisho_rules_bundle_bytes_total'))
+  const idsPolls = new Counter(common('sekisho_rules_ids_polls_total'))
+  const idsDownloads = new Counter(common('sekisho_rules_ids_downloads_total'))
   const errors = new Counter(common('sekisho_rules_serve_errors_total'))
   const refused = new Counter(common('sekisho_rules_connections_refused_total'))
   const notAfter = new Gauge(common('sekisho_tls_certificate_not_after_timestamp_seconds'))
@@ -105,6 +117,7 @@ export const createServeMetrics = (registry: Registry, look: () => Gauges): Serv
   })
   // A rate needs a first value: counters whose labels are known start at 0.
   for (const answer of POLL_ANSWERS) polls.inc({ answer }, 0)
+  for (const answer of IDS_POLL_ANSWERS) idsPolls.inc({ answer }, 0)
   for (const code of Object.keys(SERVE_ERRORS)) errors.inc({ code }, 0)
   for (const result of ['loaded', 'refused']) reloads.inc({ result }, 0)
 
@@ -118,6 +131,8 @@ export const createServeMetrics = (registry: Registry, look: () => Gauges): Serv
       downloads.inc()
       bytesSent.inc(bytes)
     },
+    idsPolled: (answer) => idsPolls.inc({ answer }),
+    idsSent: () => idsDownloads.inc(),
     connectionRefused: () => refused.inc(),
     certificateLoaded: (seconds) => {
       notAfter.set(seconds)

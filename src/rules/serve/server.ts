@@ -5,6 +5,7 @@
  *   updater ─ GET /v1/waf/current ─────────────┐
  *   updater ─ GET /v1/waf/bundles/GENERATION ──┼─▶ fastify ─▶ polls (who, what) ─▶ shelf
  *   replica ─ GET /v1/peers/heard ─────────────┘                 └─▶ heard ◀─ peers
+ *   agent ─── GET /v1/ids/… ─────────────────────▶ ids ─▶ what the IDS should have
  *   disk ─ certificate-files ─▶ setSecureContext
  */
 import { randomBytes } from 'node:crypto'
@@ -22,6 +23,7 @@ import { createApp } from './app.ts'
 import { CONNECTION_LIMITS, type ConnectionLimits, limitConnections } from './connections.ts'
 import type { DownloadLimits } from './downloads.ts'
 import { createHeard, type HeardReader } from './heard.ts'
+import type { IdsShelf } from './ids.ts'
 import { type Pace, paceOf } from './interval.ts'
 import { keepKeys, type ReadKeys } from './keys.ts'
 import { type Load, measureLoad } from './load.ts'
@@ -40,6 +42,8 @@ export interface UpdateServerOptions {
   /** Where the cluster's keys are read: `readClusterKeys(client)`. */
   readonly keys: ReadKeys
   readonly service: Service
+  /** For the agents of the IDS. @default no IDS rules are followed */
+  readonly ids?: IdsShelf
   /** Without it, this replica is the only one. */
   readonly peers?: PeerSettings
   /** Which policy selects a Pod, for `heard.ofTarget`. */
@@ -118,7 +122,19 @@ export const createUpdateServer = (options: UpdateServerOptions): UpdateServer =
   const keys = keepKeys({ read: options.keys, signal, log, now })
   const tokens = createTokens({ keys, now })
   const polls = createPolls({ shelf, tokens, heard, service, known, interval: () => pace().interval })
-  const app = createApp({ polls, pace, load, metrics, log, now, random, limits, draining: () => draining })
+  const app = createApp({
+    polls,
+    tokens,
+    ids: options.ids ?? { follows: false, current: () => undefined },
+    pace,
+    load,
+    metrics,
+    log,
+    now,
+    random,
+    limits,
+    draining: () => draining,
+  })
   const server = app.server as HttpsServer
   limitConnections(server, limits, metrics.connectionRefused)
   server.on('tlsClientError', metrics.handshakeFailed)

@@ -92,6 +92,12 @@ export const keptDemands = (
   around: Pick<Surroundings, 'readFile'>,
 ): Pick<Demands, 'trust' | 'layout' | 'limits'> => ({ trust: trustOf(crs, around), layout: crsLayout, limits })
 
+/** The same for the archive of IDS rules. */
+export const keptIdsDemands = (
+  { ids }: SourcesSettings,
+  around: Pick<Surroundings, 'readFile'>,
+): Pick<Demands, 'trust'> => ({ trust: trustOf(ids, around) })
+
 /** `ids` is absent with `ids.from: none`. */
 export const createSources = (
   settings: SourcesSettings,
