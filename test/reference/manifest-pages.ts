@@ -25,7 +25,12 @@ interface Expression {
 }
 
 const inWords = ({ key, operator, values }: Expression): string =>
-  ({ Exists: `\`${key}\``, DoesNotExist: `no \`${key}\``, In: key === 'kubernetes.io/metadata.name' ? code(values ?? []) : `\`${key}\` in ${code(values ?? [])}`, NotIn: '' })[operator] ?? operator
+  ({
+    Exists: `\`${key}\``,
+    DoesNotExist: `no \`${key}\``,
+    In: key === 'kubernetes.io/metadata.name' ? code(values ?? []) : `\`${key}\` in ${code(values ?? [])}`,
+    NotIn: '',
+  })[operator] ?? operator
 
 const selected = ({ namespaceSelector, objectSelector, rules }: Entry): string => {
   const parts = namespaceSelector.matchExpressions.map(inWords).filter((text) => text !== '')
@@ -83,5 +88,12 @@ const rolesOf = (file: string): string[][] =>
 export const rbacPage = (): string =>
   table(
     ['role', 'in', 'resources', 'names', 'verbs'],
-    ['webhook-rbac.yaml', 'rules-rbac.yaml', 'certs-rbac.yaml', 'operators.yaml'].flatMap(rolesOf),
+    [
+      'webhook-rbac.yaml',
+      'rules-rbac.yaml',
+      'guard-rbac.yaml',
+      'ids-rbac.yaml',
+      'certs-rbac.yaml',
+      'operators.yaml',
+    ].flatMap(rolesOf),
   )
