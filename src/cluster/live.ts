@@ -16,7 +16,7 @@ interface List {
   readonly metadata?: { readonly continue?: string }
 }
 
-export interface Live extends Pick<InjectReader, 'liveNamespace' | 'protectedPods'> {
+export interface Live extends Pick<InjectReader, 'liveNamespace' | 'protectedPods' | 'protectedPod'> {
   readonly look: (nodes: readonly string[], signal: AbortSignal) => Promise<Look>
   readonly hostNetworkPods: (namespace: string, signal: AbortSignal) => Promise<readonly string[]>
   readonly mayOpen: (user: UserInfo, namespace: string, signal: AbortSignal) => Promise<boolean>
@@ -138,6 +138,17 @@ export function createLive(client: ApiClient, settings: Settings): Live {
         next = page.metadata?.continue || undefined
       } while (next !== undefined)
       return found
+    },
+    protectedPod: async (namespace, name, signal) => {
+      const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`
+      // A list of one: to read any Pod by its name would be one right more.
+      const query = { fieldSelector: `metadata.name=${name}` }
+      const { items } = await client.request<MetadataList>('GET', path, { signal, accept: METADATA_LIST, query })
+      const [found] = items ?? []
+      const status = found?.metadata.annotations?.[ANNOTATION.status]
+      return found === undefined || status === undefined
+        ? null
+        : { name: found.metadata.name, labels: found.metadata.labels ?? {}, status }
     },
     liveNamespace: async (name, signal) => {
       const raw = await orNull<never>(`/api/v1/namespaces/${encodeURIComponent(name)}`, signal, METADATA)

@@ -82,13 +82,19 @@ function tolerationAdded(pod: Pod, old: Pod, namespace: NamespaceView): Note | u
   return added && note('TolerationAdded', { toleration: JSON.stringify(added) })
 }
 
+export interface LabelChange extends Pick<PodUpdate, 'services' | 'networkPolicies'> {
+  readonly before: Readonly<Record<string, string>>
+  readonly after: Readonly<Record<string, string>>
+  /** The annotation `sekisho.dev/status` of the Pod. */
+  readonly status: string | undefined
+}
+
 /** Services and NetworkPolicies that were there first and select the Pod by its new labels alone: made with such labels, it was refused. */
-function roundsOpened({ pod, old, services, networkPolicies }: PodUpdate): {
+export function labelRounds({ before, after: now, status: text, services, networkPolicies }: LabelChange): {
   blocks: boolean
   rounds: readonly Note[]
 } {
-  const [now, before] = [pod.metadata?.labels ?? {}, old.metadata?.labels ?? {}]
-  const status = readStatus(old.metadata?.annotations?.[ANNOTATION.status])
+  const status = readStatus(text)
   if (status === undefined || equal(now, before)) return { blocks: false, rounds: [] }
   const there = networkRounds(before, services, networkPolicies, status.ports)
   const rounds = networkRounds(now, services, networkPolicies, status.ports).filter(
@@ -109,7 +115,12 @@ export function judgePodUpdate(update: PodUpdate): Verdict {
     ephemeralTouch(pod, old) ??
     tolerationAdded(pod, old, namespace)
   if (found !== undefined) return deny(found.code, refusal(wordsOf(found, subject, subject.refused)))
-  const { blocks, rounds } = roundsOpened(update)
+  const { blocks, rounds } = labelRounds({
+    ...update,
+    before: old.metadata?.labels ?? {},
+    after: pod.metadata?.labels ?? {},
+    status: old.metadata?.annotations?.[ANNOTATION.status],
+  })
   const [first] = rounds
   if (first === undefined) return allow('NotConcerned', sentence(note('NotConcerned')))
   if (blocks) return deny(first.code, refusal(wordsOf(first, subject, subject.refused)))

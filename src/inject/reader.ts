@@ -12,6 +12,8 @@ export interface InjectReader {
   liveNamespace(name: string, signal: AbortSignal): Promise<NamespaceView | null>
   /** Live, metadata only: Pods of a namespace whose labels match and that carry `sekisho.dev/status`; all pages. */
   protectedPods(namespace: string, selector: LabelSelector, signal: AbortSignal): Promise<readonly ProtectedPodView[]>
+  /** Live, metadata only: one Pod; null where it is gone or carries no `sekisho.dev/status`. */
+  protectedPod(namespace: string, name: string, signal: AbortSignal): Promise<ProtectedPodView | null>
 }
 
 export interface ProtectedPodView {

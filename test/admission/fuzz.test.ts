@@ -30,6 +30,7 @@ const reader: ClusterReader & { protectedPods: () => Promise<[]> } = {
   services: () => [],
   networkPolicies: () => [],
   protectedPods: async () => [],
+  protectedPod: async () => null,
 }
 const config = webhookConfig.parse({ inject: { capture: 'port', image: 'sekisho-waf:1' } })
 const reviewers = createReviewers({
@@ -53,6 +54,12 @@ const kinds: [group: string, kind: string, resource: string, object: object][] =
         annotations: { 'sekisho.dev/node-selector': 'pool=web' },
       },
     },
+  ],
+  [
+    '',
+    'Binding',
+    'bindings',
+    { metadata: { name: 'web', labels: { zone: 'a' } }, target: { kind: 'Node', name: 'a' } },
   ],
   [
     'apps',

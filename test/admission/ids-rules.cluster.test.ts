@@ -67,7 +67,8 @@ t.test('one without is taken, and what the platform allows', async (t) => {
   const drop = GOOD.replace('alert', 'drop')
   t.match(await apply(configMap('sekisho-node', 'drops', { 'local.rules': drop, README: 'x' })), {
     code: 0,
-    stderr: /Warning: README:1: "README" is not read[\s\S]*Warning: local\.rules:1: drop only alerts|Warning: local\.rules:1: drop only alerts[\s\S]*Warning: README:1: "README" is not read/,
+    stderr:
+      /Warning: README:1: "README" is not read[\s\S]*Warning: local\.rules:1: drop only alerts|Warning: local\.rules:1: drop only alerts[\s\S]*Warning: README:1: "README" is not read/,
   })
   const binary = { binaryData: { 'x.rules': '//79' } }
   t.match(await apply(configMap('sekisho-node', 'binary', binary)), {

@@ -1,6 +1,7 @@
 /** A Binding by what its namespace says and what its node is, and the same node named by a Pod itself. */
 import fc from 'fast-check'
 import t from 'tap'
+import type { KubeObject } from '../../src/api/kube.ts'
 import { judgeBinding } from '../../src/guard/binding.ts'
 import type { CoverageInput } from '../../src/guard/coverage.ts'
 import { overridesOf } from '../../src/guard/overrides.ts'
@@ -27,7 +28,7 @@ const REPORT = {
 interface Given {
   protection?: string
   annotations?: Record<string, string>
-  metadata?: object
+  metadata?: NonNullable<KubeObject['metadata']>
   node?: ReturnType<typeof node> | null
   facts?: Partial<CoverageInput>
 }

@@ -32,7 +32,7 @@ t.test('parseIdsReport says nothing where nothing can be relied on', async (t) =
     JSON.stringify({ ...REPORT, ready: 'no' }),
     JSON.stringify({ ...REPORT, detail: 'x'.repeat(17_000) }),
   ]
-  for (const text of cases) t.equal(parseIdsReport(text), undefined, text?.slice(0, 60))
+  for (const text of cases) t.equal(parseIdsReport(text), undefined, text?.slice(0, 60) ?? 'nothing')
 })
 
 t.test('parseIdsReport still hears a no whose check is newer than we are, and no check beside a yes', async (t) => {

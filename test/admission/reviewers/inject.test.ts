@@ -42,6 +42,8 @@ function clusterOf({ seen = null, live = null, services = [], pods = [] }: World
     services: () => services,
     networkPolicies: () => [],
     protectedPods: async (namespace, selector) => answer(`pods ${namespace} ${JSON.stringify(selector)}`, pods),
+    protectedPod: async (namespace, name) =>
+      answer(`pod ${namespace}/${name}`, pods.find((pod) => pod.name === name) ?? null),
   }
   const guard = { reader: {} as never, settings: guardSettings.parse({}), now: () => 0 }
   return {

@@ -14,6 +14,7 @@ const reader = {
   services: () => [],
   networkPolicies: () => [],
   protectedPods: async () => [],
+  protectedPod: async () => null,
 }
 const contextOf = (rulesTrust?: RulesTrustSource) => ({
   reader,
