@@ -7,9 +7,11 @@ import type { Command } from 'commander'
 import type { ZodType } from 'zod'
 import { ADMISSION_ERRORS } from '../../src/admission/errors.ts'
 import { ADMISSION_METRICS } from '../../src/admission/metrics.ts'
+import { IDS_CHECKS } from '../../src/api/ids.ts'
 import { COMMANDS, createProgram } from '../../src/cli.ts'
 import { EXIT } from '../../src/commands/command.ts'
 import { CONFIG_ERRORS } from '../../src/config/errors.ts'
+import { idsConfig } from '../../src/config/ids.ts'
 import { rulesConfig } from '../../src/config/rules.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import { webhookConfig } from '../../src/config/webhook.ts'
@@ -79,6 +81,17 @@ const updateProtocol = (): string =>
     ),
   ].join('\n\n')
 
+/** What the probe, the Lease and the refusals name. */
+const idsChecks = (): string =>
+  [
+    '## Checks',
+    'In their order: the first that fails is the one that is named.',
+    table(
+      ['check', 'what it means', 'what mends it'],
+      Object.entries(IDS_CHECKS).map(([check, { sentence, remedy }]) => [`\`${check}\``, sentence, remedy]),
+    ),
+  ].join('\n\n')
+
 const settings = (schema: ZodType): string =>
   table(
     ['key', 'value', 'default', 'meaning'],
@@ -138,6 +151,8 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   metrics,
   configuration: () => settings(webhookConfig),
   'rules-configuration': () => settings(rulesConfig),
+  'ids-configuration': () => settings(idsConfig),
+  'ids-agent': idsChecks,
   cli,
   certs: certsPage,
   'webhook-entries': webhookEntriesPage,
