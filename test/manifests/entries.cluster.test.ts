@@ -256,6 +256,50 @@ t.test('the webhook entries on a real API server', async (t) => {
     })
   t.comment(`${requests} requests`)
 
+  for (const [namespace, labels, kind] of NAMESPACES)
+    await t.test(`a Binding in ${namespace}: ${kind}`, async (t) => {
+      const value = (labels as Record<string, string>)['sekisho.dev/protected'] ?? ''
+      const gated = kind === 'protected' && ['true', 'audit'].includes(value)
+      const pods = `/api/v1/namespaces/${namespace}/pods`
+      const target = { apiVersion: 'v1', kind: 'Node', name: 'n' }
+      for (const [name, path] of [
+        ['bound', `${pods}/bound/binding`],
+        ['bound-of-old', `/api/v1/namespaces/${namespace}/bindings`],
+      ] as const) {
+        await must(cluster, 'POST', pods, {
+          apiVersion: 'v1',
+          kind: 'Pod',
+          metadata: { name },
+          spec: { containers: [container] },
+        })
+        recorder.take()
+        await must(cluster, 'POST', path, { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target })
+        t.same(called(), gated ? ['validating bindings.sekisho.dev'] : [], path)
+        await must(cluster, 'DELETE', `${pods}/${name}?gracePeriodSeconds=0`)
+      }
+    })
+
+  await t.test('what the guard tells of a namespace calls nobody, and what it would change of it does', async (t) => {
+    const guard = '--as=system:serviceaccount:sekisho-system:sekisho-guard'
+    await cluster.kubectlOk([
+      'create',
+      'clusterrolebinding',
+      'guard',
+      '--clusterrole=cluster-admin',
+      '--user',
+      guard.slice(5),
+    ])
+    for (const namespace of ['prot', 'waf']) {
+      recorder.take()
+      await cluster.kubectlOk(['annotate', 'namespace', namespace, 'sekisho.dev/coverage={}', guard])
+      t.same(called(), [], namespace)
+      await cluster.kubectlOk(['label', 'namespace', namespace, 'team=a', guard])
+      t.equal(called().length, 1, namespace)
+      await cluster.kubectlOk(['annotate', 'namespace', namespace, 'sekisho.dev/coverage=x', '--overwrite'])
+      t.equal(called().length, 1, namespace)
+    }
+  })
+
   await t.test('taking the label off a Pod meets the entry of Pods that ask', async (t) => {
     await must(cluster, 'POST', '/api/v1/namespaces/plain/pods', {
       ...pod(WAF),
