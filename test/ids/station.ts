@@ -20,6 +20,16 @@ export interface Alert {
   readonly alert: { readonly signature_id: number; readonly signature: string }
 }
 
+interface Answer {
+  readonly return: string
+  // biome-ignore lint/suspicious/noExplicitAny: each command answers with its own
+  readonly message: any
+}
+
+interface Stats {
+  readonly threads: Readonly<Record<string, { readonly decoder?: Readonly<Record<string, number>> }>>
+}
+
 export interface Station extends Wire {
   readonly ids: RunningImage
   /** Alerts of one rule among what the container printed so far. */
@@ -27,9 +37,14 @@ export interface Station extends Wire {
   /** Every line the container printed, parsed; a line that is no JSON throws. */
   lines(): Record<string, unknown>[]
   /** What came over eve.socket so far. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects of a record
   readonly eve: readonly Record<string, any>[]
+  /** The newest counters that came over eve.socket. */
+  lastStats(): Stats | undefined
+  /** Nobody listens to eve.socket any more. */
+  stopListening(): Promise<void>
   /** One command of Suricata's command socket: what it answers. */
-  command(command: string, more?: Record<string, unknown>): Promise<{ return: string; message: any }>
+  command(command: string, more?: Record<string, unknown>): Promise<Answer>
   /** Waits until Suricata captures: it has written counters of each of these interfaces. */
   capturing(...interfaces: string[]): Promise<void>
   /** A file of /run/suricata, '' while it is not there. */
@@ -103,6 +118,8 @@ export async function startStation({ env = {}, run = {}, prepare }: StationOptio
         .split('\n')
         .filter((line) => line !== '')
         .map((line) => JSON.parse(line) as Record<string, unknown>)
+    const newest = (from = 0) =>
+      eve.slice(from).findLast(({ event_type }) => event_type === 'stats')?.['stats'] as Stats | undefined
     const file = (name: string) =>
       existsSync(join(runFolder, name)) ? readFileSync(join(runFolder, name), 'utf8') : ''
     return {
@@ -114,13 +131,17 @@ export async function startStation({ env = {}, run = {}, prepare }: StationOptio
         ),
       lines,
       eve,
+      lastStats: () => newest(),
+      stopListening: async () => {
+        await stopListening?.()
+        stopListening = undefined
+      },
       command: (command, more) => tell(join(runFolder, 'suricata-command.socket'), { command, ...more }),
       capturing: async (...interfaces) => {
         const begin = eve.length
         await eventually(
           async () => {
-            const threads = eve.slice(begin).findLast(({ event_type }) => event_type === 'stats') as any
-            const names = Object.keys(threads?.stats.threads ?? {})
+            const names = Object.keys(newest(begin)?.threads ?? {})
             return interfaces.every((one) => names.some((name) => new RegExp(`^W#\\d+-${one}$`).test(name)))
               ? true
               : undefined
@@ -139,14 +160,14 @@ export async function startStation({ env = {}, run = {}, prepare }: StationOptio
 }
 
 /** Speaks to the command socket: each message is one line, an answer is one line. */
-async function tell(path: string, message: Record<string, unknown>): Promise<{ return: string; message: any }> {
+async function tell(path: string, message: Record<string, unknown>): Promise<Answer> {
   const socket = connect(path)
   const answers = createInterface({ input: socket })[Symbol.asyncIterator]()
   try {
     for (const line of [{ version: '0.2' }, message]) {
       socket.write(`${JSON.stringify(line)}\n`)
       const { value } = await answers.next()
-      if (line === message) return JSON.parse(value)
+      if (line === message) return JSON.parse(String(value))
     }
     throw new Error('unreachable')
   } finally {
