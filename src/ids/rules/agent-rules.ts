@@ -40,7 +40,14 @@ export interface AgentRulesOptions {
   readonly random?: () => number
   readonly run?: RunChild
   readonly programs?: Partial<{ suricata: string; suricataUpdate: string; suricataYaml: string }>
-  readonly limits?: Partial<PipelineLimits & { readonly tickMs: number; readonly firstFetchMs: number }>
+  readonly limits?: Partial<
+    PipelineLimits & {
+      readonly tickMs: number
+      readonly firstFetchMs: number
+      readonly everyMs: number
+      readonly lookMs: number
+    }
+  >
 }
 
 export interface AgentRules {
@@ -50,8 +57,6 @@ export interface AgentRules {
 }
 
 const ARCHIVE = /^archive-([0-9a-f]{64})\.tar\.gz$/
-/** However little happens, what should be in use is looked at so often. */
-const LOOK_MS = 30_000
 const MOST_DATA = 1024 * 1024
 
 const projectMap = (raw: { metadata: { name: string }; data?: Record<string, string> }): ConfigMapFiles | null => {
@@ -65,7 +70,13 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
   const { config, engine, judge, client, log, signal, clock = systemClock, random = Math.random } = options
   const { rules: settings, runDirectory, stateDirectory, namespace } = config
   const elapsed = options.elapsed ?? (() => performance.now())
-  const { tickMs = 2000, firstFetchMs, ...limits } = options.limits ?? {}
+  const {
+    tickMs = 2000,
+    firstFetchMs,
+    everyMs = settings.everyMinutes * 60_000,
+    lookMs = 30_000,
+    ...limits
+  } = options.limits ?? {}
   const tell: TellEvent = (reason, note) => {
     log.info({ 'sekisho.reason': reason, 'sekisho.detail': plainNote(note) }, 'told')
     options.tell(reason, note)
@@ -177,7 +188,7 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
           listed = true
           dirty = true
         }
-        if (dirty || elapsed() - lookedAt > LOOK_MS) {
+        if (dirty || elapsed() - lookedAt > lookMs) {
           const heard = dirty
           dirty = false
           if (heard && listed)
@@ -196,7 +207,6 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
   const fetcher = async (source: AgentSource): Promise<void> => {
     const ca = settings.archive.caFile === '' ? {} : { ca: await readFile(settings.archive.caFile, 'utf8') }
     const http = createHttp({ env: process.env, userAgent: options.userAgent, timeoutMs: 120_000, ...ca })
-    const everyMs = settings.everyMinutes * 60_000
     let failures = 0
     let waitMs = firstFetchMs ?? firstFetch(random())
     try {

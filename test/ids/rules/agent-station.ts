@@ -43,6 +43,8 @@ export interface AgentStation extends Station {
   agent(): RunningImage
   /** Sends the text over a TCP connection to the node and waits for alerts of a rule beyond those there were. */
   detects(text: string, sid: number): Promise<void>
+  /** What goes wrong at the next reloads, one word for each. */
+  sabotage(...words: string[]): void
   counts(): Promise<{ rules_loaded: number; rules_failed: number }>
 }
 
@@ -95,7 +97,6 @@ export async function startAgentStation(options: AgentStationOptions = {}): Prom
     const config = {
       rules: {
         from: 'archive',
-        everyMinutes: 1,
         minimumRules: 5,
         archive: { address: `${upstream.address}${ARCHIVE_PATH}`, caFile: '/test/ca.crt' },
         ...rules,
@@ -111,6 +112,8 @@ export async function startAgentStation(options: AgentStationOptions = {}): Prom
         AGENT_CONFIG: JSON.stringify(config),
         AGENT_LIMITS: JSON.stringify({
           firstFetchMs: 0,
+          everyMs: 1500,
+          lookMs: 1000,
           tickMs: 300,
           pollMs: 200,
           reloadMs: 30_000,
@@ -182,6 +185,10 @@ export async function startAgentStation(options: AgentStationOptions = {}): Prom
           },
           () => `no alert of ${sid} for ${text}; ${shown()}`,
         )
+      },
+      sabotage: (...words) => {
+        writeFileSync(join(stateFolder, 'sabotage'), words.join(' '))
+        chmodSync(join(stateFolder, 'sabotage'), 0o666)
       },
       counts: async () => (await station.command('ruleset-stats')).message[0],
       close,

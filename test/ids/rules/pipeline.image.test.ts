@@ -1,27 +1,95 @@
-/** Rules from an archive, on the real image: each untruth that Suricata and suricata-update are known for, and what is in use afterwards. */
-import t from 'tap'
+/**
+ * Rules from an archive, on the real image. Each untruth that Suricata and suricata-update are known for: what the agent says of it, and that
+ * what was in use before still detects.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
 import { ARCHIVE_PATH, archiveOf, rulesFrom, startAgentStation } from './agent-station.ts'
 
 const station = await startAgentStation({ rules: { from: 'none' } })
 t.teardown(() => station.close())
 const { upstream } = station
+let base = 0
+/** The archive that is in use, with its first rule. */
+const GOOD = archiveOf({ 'a.rules': rulesFrom(2_100_000, 20) })
+const serve = (bytes: Uint8Array) => upstream.files.set(ARCHIVE_PATH, bytes)
+
+/** The set of `GOOD` runs, as Suricata itself says and as an attack shows. */
+const goodDetects = async (t: Test, word = 2_100_003, rules = 20) => {
+  const state = await station.until(
+    ({ reload, expected }) => reload === 'verified' && expected === base + rules,
+    'good',
+  )
+  t.match(await station.counts(), { rules_loaded: base + rules, rules_failed: 0 })
+  await station.detects(`word-${word}-end`, word)
+  return state
+}
 
 t.test('startAgentRules() is verified with the rules of the image before anything is fetched', async (t) => {
   const state = await station.until(({ reload }) => reload === 'verified', 'verified')
   t.equal(state.set, 'baseline')
-  const { rules_loaded } = await station.counts()
-  t.equal(state.expected, rules_loaded)
+  base = (await station.counts()).rules_loaded
+  t.equal(state.expected, base)
   t.equal(state.measured, false)
 })
 
 t.test('startAgentRules() takes an archive into use, and its rules detect', async (t) => {
-  upstream.files.set(ARCHIVE_PATH, archiveOf({ 'a.rules': rulesFrom(2_100_000, 20) }))
-  const base = (await station.counts()).rules_loaded
+  serve(GOOD)
   await station.startAgent({})
-  const note = await station.event('RulesChanged', /20 rules beside those of the image/)
-  t.match(note, /before it baseline/)
-  const state = await station.until(({ set, reload }) => set !== 'baseline' && reload === 'verified', 'verified')
-  t.equal(state.expected, base + 20)
-  t.same(await station.counts(), { id: 0, rules_loaded: base + 20, rules_failed: 0, rules_skipped: 0 })
-  await station.detects('word-2100003-end', 2_100_003)
+  t.match(await station.event('RulesChanged', /20 rules beside those of the image/), /before it baseline/)
+  const { confirmedAt } = await goodDetects(t)
+  await station.until((state) => state.confirmedAt > confirmedAt, 'confirmed once more by a 304')
+  t.ok(upstream.requests.some((line) => line.endsWith(' 304')))
 })
+
+const sources: Record<string, { bytes: Uint8Array; event: string; note: RegExp }> = {
+  '200 with a web page': {
+    bytes: Buffer.from('<!doctype html><title>404</title>'),
+    event: 'SourceRefused',
+    note: /^HtmlInsteadOfArchive: /,
+  },
+  'an archive that ends too early': {
+    bytes: GOOD.subarray(0, GOOD.length - 60),
+    event: 'SourceRefused',
+    note: /^Truncated: /,
+  },
+  'an archive without a file of rules': {
+    bytes: archiveOf({ 'classification.config': 'config classification: a,b,1\n' }),
+    event: 'SourceRefused',
+    note: /^MissingFiles: /,
+  },
+  'an archive of comments': {
+    bytes: archiveOf({ 'a.rules': rulesFrom(2_100_000, 40).replaceAll(/^/gm, '#') }),
+    event: 'SourceRefused',
+    note: /^TooFewRules: .*: 0 rules are in it/,
+  },
+  'half of the rules': {
+    bytes: archiveOf({ 'a.rules': rulesFrom(2_100_000, 10) }),
+    event: 'RulesRefused',
+    note: /^ShrunkTooMuch: The set has 10 active rules, the one in use 20: at least 16 are wanted/,
+  },
+  'fewer rules than the minimum': {
+    bytes: archiveOf({ 'a.rules': rulesFrom(2_100_000, 4) }),
+    event: 'RulesRefused',
+    note: /^TooFewRules: The set has 4 active rules, at least 5 are wanted/,
+  },
+  'a rule that Suricata does not take': {
+    bytes: archiveOf({
+      'a.rules': `${rulesFrom(2_100_000, 25)}alert tcp any any -> any any (msg:"x"; nosuch:1; sid:2100099; rev:1;)\n`,
+    }),
+    event: 'RulesRefused',
+    note: /^EngineRefused: 1 rules are refused; the first: .*nosuch.*sid:2100099/,
+  },
+}
+for (const [what, { bytes, event, note }] of Object.entries(sources))
+  t.test(`startAgentRules() tells of ${what}, and what was in use stays`, async (t) => {
+    const { confirmedAt } = await goodDetects(t)
+    serve(bytes)
+    await station.event(event, note)
+    const state = await goodDetects(t)
+    await sleep(2000)
+    t.ok(station.state()!.confirmedAt - confirmedAt < 2000, 'what is refused confirms nothing')
+    t.equal(state.fetched, true)
+    serve(GOOD)
+    await station.until((now) => now.confirmedAt > state.confirmedAt + 1000, 'confirmed again')
+  })

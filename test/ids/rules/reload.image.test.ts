@@ -1,0 +1,135 @@
+/**
+ * Reloads on the real image: Suricata answers `OK` to each. Spoilt ones, doubled ones, the agent killed and Suricata started anew in the middle: a
+ * good set ends up active, proven, and detects.
+ */
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { eventually } from '../wire.ts'
+import { ARCHIVE_PATH, archiveOf, readState, rulesFrom, startAgentStation } from './agent-station.ts'
+
+const station = await startAgentStation({ rules: { from: 'none' } })
+t.teardown(() => station.close())
+const { upstream } = station
+let base = 0
+/** The archive that is in use, with its first rule. */
+const GOOD = archiveOf({ 'a.rules': rulesFrom(2_100_000, 20) })
+const serve = (bytes: Uint8Array) => upstream.files.set(ARCHIVE_PATH, bytes)
+
+/** The set of `GOOD` runs, as Suricata itself says and as an attack shows. */
+const goodDetects = async (t: Test, word = 2_100_003, rules = 20) => {
+  const state = await station.until(
+    ({ reload, expected }) => reload === 'verified' && expected === base + rules,
+    'good',
+  )
+  t.match(await station.counts(), { rules_loaded: base + rules, rules_failed: 0 })
+  await station.detects(`word-${word}-end`, word)
+  return state
+}
+
+t.test('startAgentRules() is verified with the rules of the image before anything is fetched', async (t) => {
+  const state = await station.until(({ reload }) => reload === 'verified', 'verified')
+  t.equal(state.set, 'baseline')
+  base = (await station.counts()).rules_loaded
+  t.equal(state.expected, base)
+  t.equal(state.measured, false)
+})
+
+t.test('startAgentRules() takes an archive into use, and its rules detect', async (t) => {
+  serve(GOOD)
+  await station.startAgent({})
+  t.match(await station.event('RulesChanged', /20 rules beside those of the image/), /before it baseline/)
+  const { confirmedAt } = await goodDetects(t)
+  await station.until((state) => state.confirmedAt > confirmedAt, 'confirmed once more by a 304')
+  t.ok(upstream.requests.some((line) => line.endsWith(' 304')))
+})
+
+let next = 30
+for (const how of ['empty', 'comments', 'garbage', 'missing', 'directory', 'swallow'])
+  t.test(
+    `startAgentRules() puts the good set back where a reload is answered OK and the file was: ${how}`,
+    async (t) => {
+      const rules = next++
+      station.sabotage(how)
+      await station.startAgent({ limits: { reloadMs: 8000, againMs: 2000 } })
+      serve(archiveOf({ 'a.rules': rulesFrom(2_100_000, rules) }))
+      const note = await station.event('RulesTakenBack', /was not seen to run/)
+      if (how !== 'swallow') t.match(note, /Suricata has \d+ rules and \d+ failed|Suricata has not loaded it yet/)
+      // What passes is tried again, and taken.
+      await goodDetects(t, 2_100_000 + rules - 1, rules)
+    },
+  )
+
+t.test('startAgentRules() says unverified where the good set does not come back either, and mends it', async (t) => {
+  const rules = next++
+  station.sabotage('empty', 'comments', 'missing')
+  await station.startAgent({ limits: { reloadMs: 8000, againMs: 2000 } })
+  serve(archiveOf({ 'a.rules': rulesFrom(2_100_000, rules) }))
+  await station.event('RulesUnverified', /neither/)
+  t.ok(station.said().some(({ state }) => state?.reload === 'unverified' && state.detail !== ''))
+  await goodDetects(t, 2_100_000 + rules - 1, rules)
+})
+
+t.test('startAgentRules() asks again where another reload is under way', async (t) => {
+  const rules = next++
+  station.sabotage('busy', 'busy')
+  serve(archiveOf({ 'a.rules': rulesFrom(2_100_000, rules) }))
+  await goodDetects(t, 2_100_000 + rules - 1, rules)
+  t.notOk(station.said().some(({ event, note }) => event === 'RulesTakenBack' && note!.includes(`${base + rules} `)))
+})
+
+t.test('startAgentRules() killed at any moment of a change: one of both sets runs, and is proven', async (t) => {
+  let rules = next
+  for (let round = 0; round < 6; round++) {
+    rules = next++
+    if (round % 3 === 0) station.sabotage('die')
+    serve(archiveOf({ 'a.rules': rulesFrom(2_100_000, rules) }))
+    await sleep(round * 250)
+    if (round % 3 === 0) await station.agent().exited
+    else await station.killAgent()
+    await station.startAgent({})
+    const state = await station.until(({ reload }) => reload === 'verified', 'verified')
+    t.equal((await station.counts()).rules_loaded, state.expected)
+  }
+  await goodDetects(t, 2_100_000 + rules - 1, rules)
+  const sets = readdirSync(join(station.runFolder, 'rules/sets')).filter((name) => name !== 'baseline')
+  t.ok(sets.length <= 2, `${sets} are kept`)
+})
+
+t.test('startAgentRules() begins anew with an unreadable state.json, and with what is active', async (t) => {
+  const rules = next - 1
+  await station.killAgent('SIGTERM')
+  writeFileSync(join(station.stateFolder, 'state.json'), '{"v":1,"good":')
+  upstream.faults.push([/./, (_, response) => response.destroy()])
+  await station.startAgent({})
+  await goodDetects(t, 2_100_001, rules)
+  await station.event('SourceRefused', /^(Unreachable|ConnectionCut)/)
+  upstream.faults.pop()
+  await station.until(({ fetched }) => fetched, 'fetched again')
+  t.equal(readState(station.stateFolder).good.rules, rules)
+})
+
+t.test('startAgentRules() holds to the good set while Suricata is started anew during a change', async (t) => {
+  const rules = next++
+  const start = station.file('interfaces').split('\n')[0]
+  serve(archiveOf({ 'a.rules': rulesFrom(2_100_000, rules) }))
+  await station.node.run('sh', '-c', 'ip link add br7 type bridge; ip link set br7 up')
+  await eventually(
+    async () => (station.file('interfaces').split('\n')[0] !== start ? true : undefined),
+    () => 'Suricata was not started anew',
+  )
+  await goodDetects(t, 2_100_000 + rules - 1, rules)
+})
+
+t.test(
+  'startAgentRules() goes back to the rules of the image where its sets are gone, and makes them anew',
+  async (t) => {
+    const rules = next - 1
+    await station.killAgent('SIGTERM')
+    rmSync(join(station.runFolder, 'rules'), { recursive: true })
+    await station.startAgent({})
+    await goodDetects(t, 2_100_002, rules)
+    t.ok(existsSync(join(station.runFolder, 'rules/sets/baseline/suricata.rules')))
+  },
+)
