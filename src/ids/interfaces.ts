@@ -1,5 +1,5 @@
 /** What the kernel and `sekisho-ids` tell of the node's interfaces: files alone. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 export interface CapturedInterfaces {
@@ -48,6 +48,16 @@ export function lookAt(name: string): InterfaceLook | undefined {
   const statistic = (which: string) => read(join(SYS, name, 'statistics', which))
   const [received, sent] = [statistic('rx_packets'), statistic('tx_packets')]
   if (received === undefined || sent === undefined) return undefined
-  // Unreadable while the interface is down.
-  return { carried: Number(received) + Number(sent), carrier: read(join(SYS, name, 'carrier'))?.trim() === '1' }
+  // Unreadable while the interface is down. A bridge says 1 before it has its first port, although nothing can cross it then.
+  const carrier = read(join(SYS, name, 'carrier'))?.trim() === '1' && ports(name) !== 0
+  return { carried: Number(received) + Number(sent), carrier }
+}
+
+/** Of a bridge; undefined: it is none. */
+function ports(name: string): number | undefined {
+  try {
+    return readdirSync(join(SYS, name, 'brif')).length
+  } catch {
+    return undefined
+  }
 }

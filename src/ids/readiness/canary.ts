@@ -93,5 +93,5 @@ export function canaryFault(name: string, state: CanaryState, now: number, limit
   // An interface that had no carrier meanwhile owes its canary from when it came back.
   const from = Math.max(caughtAt, carrierSince - limits.canaryPeriod)
   if (now - from <= limit) return undefined
-  return `no alert for the canary on ${name} for ${seconds(caughtAt)} s (limit ${limit} s)${why}`
+  return `no alert for the canary on ${name} for ${Math.ceil(now - caughtAt)} s (limit ${limit} s)${why}`
 }
