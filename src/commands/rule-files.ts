@@ -5,6 +5,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { isIdsFile } from '../ids/language/judge.ts'
 import { EXIT, Exit, type Io } from './command.ts'
 import { readDocuments } from './documents.ts'
 import { readGivenRelease } from './rule-release.ts'
@@ -52,14 +53,19 @@ async function fromArchive(path: string): Promise<RuleFiles> {
   }
 }
 
-async function fromConfigMaps(path: string, io: Io): Promise<RuleFiles['files']> {
+async function fromConfigMaps(
+  path: string,
+  io: Io,
+  takes = (key: string) => key.endsWith('.conf'),
+  called = 'ends in .conf',
+): Promise<RuleFiles['files']> {
   const documents = await readDocuments(path, io)
   const found = documents
     .filter(({ object }) => object.kind === 'ConfigMap')
     .flatMap(({ object }) => Object.entries((object as { data?: Record<string, string> }).data ?? {}))
-    .filter(([key]) => key.endsWith('.conf'))
+    .filter(([key]) => takes(key))
   if (found.length === 0)
-    throw new Exit(EXIT.usage, `Cannot read ${path}: no ConfigMap in it has a key that ends in .conf.`)
+    throw new Exit(EXIT.usage, `Cannot read ${path}: no ConfigMap in it has a key that ${called}.`)
   return found.map(([key, value]) => ({ name: `${path}#${key}`, text: String(value) }))
 }
 
@@ -91,4 +97,26 @@ export async function readRuleFiles(paths: readonly string[], io: Io): Promise<R
   if (files.length === 0) throw new Exit(EXIT.usage, `Cannot read ${paths.join(', ')}: there is no .conf file in it.`)
   const beside = await Promise.all([...folders].map((folder) => readdir(folder)))
   return { files, data: [...beside.flat(), ...packed] }
+}
+
+/** Rules and filters of the IDS: files, folders of them, ConfigMaps, stdin as rules. @throws {Exit} with the path and what is wrong */
+export async function readIdsFiles(paths: readonly string[], io: Io): Promise<RuleFiles['files']> {
+  const files: RuleFiles['files'] = []
+  for (const path of paths) {
+    try {
+      if (path === '-') files.push({ name: 'stdin.rules', text: await text(io.stdin) })
+      else if ((await stat(path)).isDirectory())
+        for (const name of (await readdir(path, { recursive: true })).filter(isIdsFile).toSorted())
+          files.push({ name: join(path, name), text: await readFile(join(path, name), 'utf8') })
+      else if (/\.(?:ya?ml|json)$/.test(path))
+        files.push(...(await fromConfigMaps(path, io, isIdsFile, 'ends in .rules or is a filter such as disable.conf')))
+      else files.push({ name: path, text: await readFile(path, 'utf8') })
+    } catch (error) {
+      if (error instanceof Exit) throw error
+      cannot(path, error)
+    }
+  }
+  if (files.length === 0)
+    throw new Exit(EXIT.usage, `Cannot read ${paths.join(', ')}: there is no .rules file or filter in it.`)
+  return files
 }

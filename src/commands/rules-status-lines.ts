@@ -1,6 +1,7 @@
 /** `sekisho rules status` for people. Details may hold what Pods or upstream said: nothing of it reaches the terminal unprintable. */
 
 import type { WafPolicyStatus } from '../api/waf-policy.ts'
+import type { FetchState } from '../rules/rollout/state.ts'
 import type { Summary } from '../rules/rollout/summary.ts'
 import { printable } from './printable.ts'
 import { section, table } from './table.ts'
@@ -19,7 +20,22 @@ export interface Refused {
   readonly detail: string
   readonly problems: readonly string[]
 }
+/** The IDS rules that the service keeps for the agents. */
+export interface IdsLine {
+  readonly current?: {
+    readonly version: string
+    readonly sha256: string
+    readonly rules: number
+    /** ms since 1970 */
+    readonly fetchedAt: number
+  }
+  /** Why what is kept cannot be read. */
+  readonly problem?: string
+  readonly fetch?: FetchState
+}
 export interface Status extends Summary {
+  /** Absent where no IDS rules are followed. */
+  readonly ids?: IdsLine
   readonly policies: readonly PolicyLine[]
   readonly refused: readonly Refused[]
 }
@@ -61,6 +77,16 @@ export function inLines(status: Status, now: number): string {
   if (status.wentBack !== undefined) {
     const { from, to, by, at, detail } = status.wentBack
     row('Went back', `from ${from.version} to ${to.version}, ${ago(at)} (${by}): ${detail}`)
+  }
+
+  if (status.ids !== undefined) {
+    const { current, problem, fetch } = status.ids
+    const which =
+      current === undefined
+        ? (problem ?? 'none yet: agents keep the rules of their image')
+        : `${current.version}, ${current.rules} rules, sha256 ${current.sha256.slice(0, 12)}, fetched ${ago(current.fetchedAt)}`
+    row('IDS rules', which)
+    if (fetch !== undefined) row('', `asked ${ago(fetch.lastAt)}: ${fetch.lastReason}: ${fetch.lastDetail}`)
   }
 
   return [

@@ -6,6 +6,7 @@ import { type Command, Option } from 'commander'
 import { WAF_POLICY, type WafPolicyStatus } from '../api/waf-policy.ts'
 import { ApiError } from '../cluster/api-client.ts'
 import { listAll } from '../cluster/pages.ts'
+import { IDS_ARCHIVE, IDS_KEYS, parseFetch, parseManifest } from '../rules/publish/ids-manifest.ts'
 import { ORDERS_CONFIGMAP, parseOrders } from '../rules/rollout/operator-orders.ts'
 import { ROLLOUT_REASONS } from '../rules/rollout/reasons.ts'
 import { EMPTY_ROLLOUT } from '../rules/rollout/state.ts'
@@ -28,7 +29,7 @@ import {
   readConfigMap,
   readRollout,
 } from './rules-cluster.ts'
-import { inLines, type PolicyLine, type Status } from './rules-status-lines.ts'
+import { type IdsLine, inLines, type PolicyLine, type Status } from './rules-status-lines.ts'
 
 interface Options extends ClusterOptions {
   readonly namespace?: string
@@ -39,11 +40,12 @@ const isPassing = (reason: string): boolean =>
   Object.entries(REFUSALS).some(([code, { passing }]) => code === reason && passing)
 
 async function look(cluster: RulesCluster, namespace: string | undefined): Promise<Status> {
-  const [rollout, orders, policies, targets] = await Promise.all([
+  const [rollout, orders, policies, targets, ids] = await Promise.all([
     readRollout(cluster),
     readConfigMap(cluster, ORDERS_CONFIGMAP),
     readPolicies(cluster, namespace),
     readTargets(cluster, namespace),
+    readIds(cluster),
   ])
   const state = 'state' in rollout ? rollout.state : EMPTY_ROLLOUT
   const told = summary(state, parseOrders(orders?.data), Date.now(), isPassing)
@@ -72,6 +74,7 @@ async function look(cluster: RulesCluster, namespace: string | undefined): Promi
       ...told.attention.filter(({ reason }) => unreadable.length === 0 || reason !== 'ServiceSilent'),
     ],
     policies,
+    ...(ids && { ids }),
     refused: refused.toSorted((a, b) => (`${a.namespace}/${a.policy}` < `${b.namespace}/${b.policy}` ? -1 : 1)),
   }
 }
@@ -108,6 +111,30 @@ async function readPolicies({ client, signal }: RulesCluster, namespace: string 
     if (!(error instanceof ApiError) || (error.status !== 404 && error.status !== 403)) throw error
   }
   return lines
+}
+
+/** Undefined where no IDS rules are followed, or the operator's role is an older one. */
+async function readIds(cluster: RulesCluster): Promise<IdsLine | undefined> {
+  const found = await readConfigMap(cluster, IDS_ARCHIVE).catch((error: unknown) => {
+    if (error instanceof ApiError && error.status === 403) return undefined
+    throw error
+  })
+  if (found === undefined) return undefined
+  const parsed = parseManifest(found.data?.[IDS_KEYS.archive])
+  const manifest = 'state' in parsed ? parsed.state : undefined
+  const fetch = parseFetch(found.data?.[IDS_KEYS.fetch])
+  return {
+    ...(manifest && {
+      current: {
+        version: manifest.version,
+        sha256: manifest.sha256,
+        rules: manifest.rules,
+        fetchedAt: manifest.fetchedAt,
+      },
+    }),
+    ...(!('state' in parsed) && { problem: parsed.detail }),
+    ...(fetch && { fetch }),
+  }
 }
 
 async function readTargets(

@@ -127,3 +127,40 @@ t.test('rules lint exits with 2 for what is not there', async (t) => {
   t.match(await run([]), { code: 2, stderr: /missing required argument/ })
   t.match(await run(['--kind', 'other', at('good.conf')]), { code: 2, stderr: /Allowed choices are custom, release/ })
 })
+
+t.test('lint reads files of the IDS by their names, or where it is told to', async (t) => {
+  const ids = t.testdir({
+    'local.rules': 'alert tcp any any -> any any (msg:"a"; contnet:"b"; sid:1001000;)\n',
+    'good.rules': 'drop tcp any any -> any any (msg:"a"; noalert; sid:1001001;)\n',
+    'disable.conf': '2019401\n1000000\n',
+    'configmap.yaml':
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  disable.conf: "re:("\n  notes.txt: hello\n',
+  })
+  const [local, filter, good] = ['local.rules', 'disable.conf', 'good.rules'].map((name) => join(ids, name)) as [
+    string,
+    string,
+    string,
+  ]
+  t.strictSame(await run([local, filter]), {
+    code: 1,
+    stdout: `${local}:1: unknown option "contnet" (nearest: content)\n${filter}:2: 1000000 is one of Sekisho's own rules (1000000 to 1000999): they are not filtered\n`,
+    stderr: '',
+  })
+  t.match(await run([good]), { code: 1, stdout: /:1: noalert .*the platform has not allowed noalert/ })
+  t.match(await run(['--ids', '--allow', 'noalert', '--', good]), {
+    code: 0,
+    stdout: '1 file, 1 rule: nothing is wrong\n',
+    stderr: `warning: ${good}:1: drop only alerts: an IDS listens, and drops nothing\n`,
+  })
+  t.match(await run(['--ids', '-'], 'no rule\n'), { code: 1, stdout: /^stdin\.rules:1: this is no rule/ })
+  const yaml = join(ids, 'configmap.yaml')
+  t.match(await run(['--ids', yaml, '-o', 'json']), { code: 1 })
+  t.match(JSON.parse((await run(['--ids', yaml, '-o', 'json'])).stdout), [
+    { file: `${yaml}#disable.conf`, line: 1, code: 'BadRegex' },
+  ])
+  t.match(await run(['--ids', at('other.yaml')]), {
+    code: 2,
+    stderr: /no ConfigMap in it has a key that ends in \.rules/,
+  })
+  t.match(await run(['--ids', at('empty')]), { code: 2, stderr: /there is no \.rules file or filter in it/ })
+})

@@ -20,6 +20,7 @@ import { SERVE_ERRORS } from '../../src/rules/serve/errors.ts'
 import { SERVE_METRICS } from '../../src/rules/serve/metrics.ts'
 import { auditDetectorsPage } from './audit-page.ts'
 import { certsPage } from './certs-page.ts'
+import { idsRulesPage } from './ids-rules-page.ts'
 import { rbacPage, webhookEntriesPage } from './manifest-pages.ts'
 import { wafPolicyPage } from './policy-page.ts'
 import { rolloutPage } from './rollout-page.ts'
@@ -150,6 +151,7 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   errors,
   metrics,
   configuration: () => settings(webhookConfig),
+  'ids-rules': idsRulesPage,
   'rules-configuration': () => settings(rulesConfig),
   'ids-configuration': () => settings(idsConfig),
   'ids-agent': idsChecks,

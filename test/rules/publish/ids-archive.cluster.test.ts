@@ -2,6 +2,7 @@
  * IDS rules through two real `sekisho rules serve` on a real API server, asked with a real token bound to a Pod: kept in parts, served by both, and
  * whole whatever happens: the leader is killed between two parts, parts are damaged, an archive is planted.
  */
+import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -137,6 +138,20 @@ t.test('both replicas serve what the leader fetched', async (t) => {
     reason: 'AgentUnknown',
   })
   t.match(await one.metrics(), /^sekisho_rules_ids_info\{version="content-[0-9a-f]{12}"\} 1$/m)
+})
+
+t.test('sekisho rules status says which IDS rules there are', async (t) => {
+  const cli = join(import.meta.dirname, '../../../src/cli.ts')
+  const args = [cli, 'rules', 'status', '--kubeconfig', cluster.kubeconfig]
+  let said = ''
+  try {
+    said = execFileSync(process.execPath, args, { encoding: 'utf8' })
+  } catch (error) {
+    // Without a release of the CRS somebody is needed: exit code 1.
+    said = String((error as { stdout?: unknown }).stdout)
+  }
+  const line = `IDS rules  content-[0-9a-f]{12}, 200 rules, sha256 ${sha256(first).slice(0, 12)}, fetched 0 min ago`
+  t.match(said, new RegExp(`^${line}\\n +asked 0 min ago: (NewRelease|SameRelease|NotModified): `, 'm'))
 })
 
 t.test('fewer rules than may be lost are refused, and what was stays', async (t) => {
