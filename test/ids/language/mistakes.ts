@@ -141,11 +141,14 @@ export const RULE_MISTAKES: readonly Mistake[] = [
   },
   ...['save x.lst', 'state x.lst', 'load x.lst'].map(
     (how): Mistake => ({
-      text: rule(`http.host; dataset:set,names, type string, ${how};`, 'alert http any any -> any any'),
+      text: rule(
+        `http.host; dataset:set,names-${how.slice(0, 4)}, type string, ${how};`,
+        'alert http any any -> any any',
+      ),
       code: 'DatasetNotAllowed',
       message: /reads or writes a file/,
       permit: 'dataset-write',
-      ...(how.startsWith('load') ? {} : { engineTakes: true as const }),
+      ...(!how.startsWith('save') ? {} : { engineTakes: true as const }),
     }),
   ),
   {
@@ -172,7 +175,7 @@ export const RULE_MISTAKES: readonly Mistake[] = [
     message: /config/,
     engineTakes: true,
   },
-  { text: rule('content:"a"; replace:"b";'), code: 'ReplaceNotAllowed', message: /changes packets/ },
+  { text: rule('content:"a"; replace:"b";'), code: 'ReplaceNotAllowed', message: /changes packets/, engineTakes: true },
 ]
 
 export const FILTER_MISTAKES: readonly (Mistake & { readonly file: string })[] = [
