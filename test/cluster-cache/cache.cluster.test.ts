@@ -42,6 +42,47 @@ t.test('startClusterCache sees nodes come, change and go, and fills by a streami
   t.same(lines, [], 'nothing broke, and no fallback was needed')
 })
 
+t.test(
+  'startClusterCache follows what the agents say on their Leases, and no other Lease of that namespace',
+  async (t) => {
+    const { cluster, client } = await lab(t)
+    await cluster.createNamespace('sekisho-node')
+    const path = '/apis/coordination.k8s.io/v1/namespaces/sekisho-node/leases'
+    const lease = (name: string, ready: boolean, labels: object) => ({
+      metadata: { name, labels, annotations: { 'sekisho.dev/ids-report': JSON.stringify({ v: 1, ready }) } },
+      spec: { holderIdentity: `ids-${name}` },
+    })
+    const ours = { 'app.kubernetes.io/name': 'sekisho-ids' }
+    await cluster.api('POST', path, lease('a', false, ours))
+    await cluster.api('POST', path, lease('leader', false, {}))
+    const { reader, synced } = cacheOf(t, { client })
+    await synced(AbortSignal.timeout(30_000))
+    t.match(reader.idsLeases(), new Map([['a', { node: 'a', pod: 'ids-a', report: { ready: false } }]]))
+    t.equal(reader.idsLeases().size, 1)
+    const report = JSON.stringify({ v: 1, ready: true })
+    await cluster.kubectlOk([
+      '-n',
+      'sekisho-node',
+      'annotate',
+      'lease',
+      'a',
+      '--overwrite',
+      `sekisho.dev/ids-report=${report}`,
+    ])
+    await until(
+      'the change is seen',
+      () => reader.idsLeases().get('a')?.report?.ready,
+      (ready) => ready === true,
+    )
+    await cluster.api('DELETE', `${path}/a`)
+    await until(
+      'it is gone',
+      () => reader.idsLeases().size,
+      (size) => size === 0,
+    )
+  },
+)
+
 t.test('startClusterCache lists in pages where the server has no streaming lists', async (t) => {
   const { cluster, client } = await lab(t, { apiServerArgs: ['--feature-gates=WatchList=false'] })
   for (const name of ['a', 'b', 'c', 'd', 'e']) await cluster.api('POST', '/api/v1/nodes', node(name))
@@ -74,7 +115,7 @@ t.test('startClusterCache goes on where it was after its connections broke, and 
   await cluster.kubectlOk(['delete', 'node', 'a'])
   await cluster.api('POST', '/api/v1/nodes', node('b'))
   t.same(names(reader.nodes()), ['a'], 'for a moment what is known is still believed')
-  await until('it doubts itself', doubts, (all) => all.length === 6)
+  await until('it doubts itself', doubts, (all) => all.length === 7)
   t.throws(() => reader.nodes(), /no connection for .* nodes|nodes: no connection/)
   t.throws(() => reader.protectedNamespaces(), NotSyncedError)
   proxy.mend()

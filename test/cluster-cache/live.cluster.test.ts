@@ -27,11 +27,30 @@ t.test('createLive', async (t) => {
     })
     t.equal(seen.idsPods.length, 1, 'a Pod no DaemonSet made is left out')
     t.equal(seen.daemonSet, null)
+    t.same(seen.leases, new Map())
+    const report = { v: 1, ready: false, check: 'CanaryLost', detail: 'no alert' }
+    await cluster.api('POST', '/apis/coordination.k8s.io/v1/namespaces/sekisho-node/leases', {
+      metadata: { name: 'a', annotations: { 'sekisho.dev/ids-report': JSON.stringify(report) } },
+      spec: { holderIdentity: 'ids-a' },
+    })
+    t.match(await live.look(['a', 'gone'], signal), {
+      leases: new Map([['a', { node: 'a', pod: 'ids-a', report: { ready: false, check: 'CanaryLost' } }]]),
+    })
     t.same(
       (await live.look([], signal)).nodes.map(({ name }) => name),
       ['a'],
       'no names: which nodes there are',
     )
+  })
+
+  t.test('protectedPod reads one Pod, if it carries a status of ours', async (t) => {
+    await cluster.createNamespace('solo')
+    const status = '{"state":"Injected"}'
+    await pod('solo', 'waf', {}, { labels: { app: 'x' }, annotations: { 'sekisho.dev/status': status } })
+    await pod('solo', 'none')
+    t.same(await live.protectedPod('solo', 'waf', signal), { name: 'waf', labels: { app: 'x' }, status })
+    t.equal(await live.protectedPod('solo', 'none', signal), null)
+    t.equal(await live.protectedPod('solo', 'gone', signal), null)
   })
 
   t.test('hostNetworkPods finds exactly the Pods on hostNetwork, by a field selector', async (t) => {

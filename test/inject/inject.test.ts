@@ -1,6 +1,7 @@
 import tap from 'tap'
 import type { Pod } from '../../src/api/kube.ts'
 import { inject } from '../../src/inject/inject.ts'
+import { verifyPod } from '../../src/inject/verify-pod.ts'
 import { at, BLOCK, HTTP, IMAGE, injected, inputOf, namespaceWith, podWith, settingsWith, VERSION } from './fixtures.ts'
 
 tap.test('inject() puts the two sidecars first and their volumes last, as the contract says', async (t) => {
@@ -158,6 +159,34 @@ tap.test('inject() holds Pods to the nodes of their namespace, with a WAF or wit
   const empty = namespaceWith({}, { 'sekisho.dev/node-selector': '' })
   t.equal(at(injected(podWith(), { namespace: empty }), 'spec', 'nodeSelector'), undefined)
 })
+
+tap.test(
+  'inject holds Pods to the nodes of their namespace in `true`, tells in audit, and lets go while the glass is broken',
+  async (t) => {
+    const selector = { 'sekisho.dev/node-selector': 'pool=web' }
+    const conflict = podWith({ nodeSelector: { pool: 'batch' } })
+    const of = (protection: string) => namespaceWith({ 'sekisho.dev/protected': protection }, selector)
+    const held = inputOf(podWith(), { namespace: of('true') })
+    t.same(at(injected(podWith(), { namespace: of('true') }), 'spec', 'nodeSelector'), { pool: 'web' })
+    t.equal(verifyPod(held).reason, 'SidecarsDiffer', 'the pairs must be there')
+    t.equal(inject(inputOf(conflict, { namespace: of('true') })).reason, 'NodeSelectorConflict')
+
+    t.equal(at(injected(podWith(), { namespace: of('audit') }), 'spec', 'nodeSelector'), undefined)
+    t.equal(verifyPod(inputOf(podWith(), { namespace: of('audit') })).reason, 'Verified')
+    t.match(inject(inputOf(conflict, { namespace: of('audit') })), {
+      verdict: 'allow',
+      wouldRefuse: ['NodeSelectorConflict'],
+      warnings: [
+        /^would be refused with sekisho.dev\/protected: "true": Pod shop\/web is refused: its nodeSelector has pool: batch/,
+      ],
+    })
+
+    const broken = { namespace: of('true'), glassBroken: true }
+    t.equal(at(injected(podWith(), broken), 'spec', 'nodeSelector'), undefined)
+    t.equal(inject(inputOf(conflict, broken)).verdict, 'allow')
+    t.equal(verifyPod(inputOf(podWith(), broken)).reason, 'Verified')
+  },
+)
 
 tap.test('inject() leaves the mirror of a static Pod alone, when a node makes it, and only then', async (t) => {
   const pod = podWith({ labels: BLOCK, ports: HTTP, annotations: { 'kubernetes.io/config.mirror': 'x' } })
