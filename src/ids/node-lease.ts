@@ -126,7 +126,7 @@ export function startNodeLease(options: NodeLeaseOptions): NodeLease {
         failing = ''
         pause = PAUSE_MS.first
         // Spread over the nodes: they all began with the same rollout.
-        if (!urgent) await Promise.race([wake.promise, rest(renewMs * (0.8 + 0.2 * random()))])
+        if (!urgent) await wakenOr(renewMs * (0.8 + 0.2 * random()))
       } catch (error) {
         if (signal.aborted) return
         if (String(error) !== failing)
@@ -139,7 +139,13 @@ export function startNodeLease(options: NodeLeaseOptions): NodeLease {
       }
     }
   }
-  const rest = (ms: number) => sleep(ms, signal).catch(() => {})
+  const rest = (ms: number, until = signal) => sleep(ms, until).catch(() => {})
+  /** A rest that is cut short leaves nothing behind: changes may be many. */
+  const wakenOr = async (ms: number) => {
+    const woken = new AbortController()
+    await Promise.race([wake.promise, rest(ms, AbortSignal.any([signal, woken.signal]))])
+    woken.abort()
+  }
 
   return {
     done: run(),
