@@ -15,6 +15,8 @@ import { idsConfig } from '../../src/config/ids.ts'
 import { rulesConfig } from '../../src/config/rules.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import { webhookConfig } from '../../src/config/webhook.ts'
+import { IDS_RULE_EVENTS } from '../../src/ids/rules/event-reasons.ts'
+import { SET_REFUSALS } from '../../src/ids/rules/refusals.ts'
 import { PUBLISH_METRICS } from '../../src/rules/publish/metrics.ts'
 import { SERVE_ERRORS } from '../../src/rules/serve/errors.ts'
 import { SERVE_METRICS } from '../../src/rules/serve/metrics.ts'
@@ -90,6 +92,21 @@ const idsChecks = (): string =>
     table(
       ['check', 'what it means', 'what mends it'],
       Object.entries(IDS_CHECKS).map(([check, { sentence, remedy }]) => [`\`${check}\``, sentence, remedy]),
+    ),
+    '## Why a set of rules is not taken',
+    table(
+      ['reason', 'what it means', 'what mends it', 'tried again by itself'],
+      Object.entries(SET_REFUSALS).map(([reason, { sentence, remedy, passing }]) => [
+        `\`${reason}\``,
+        sentence,
+        remedy,
+        passing ? 'yes' : 'no',
+      ]),
+    ),
+    '## Events of the rules, on the Pod',
+    table(
+      ['reason', 'type', 'what it means'],
+      Object.entries(IDS_RULE_EVENTS).map(([reason, { type, sentence }]) => [`\`${reason}\``, type, sentence]),
     ),
   ].join('\n\n')
 

@@ -92,6 +92,7 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
     stateDirectory,
     minimumRules: settings.minimumRules,
     shrinkPercent: settings.shrinkPercent,
+    allow: settings.allow,
     programs: {
       suricata: '/usr/bin/suricata',
       suricataUpdate: '/usr/bin/suricata-update',

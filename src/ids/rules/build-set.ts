@@ -8,6 +8,10 @@
  */
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { IdsPermit } from '../../config/ids.ts'
+import { idsLayout } from '../../rules/archive/layouts/ids.ts'
+import { unpack } from '../../rules/archive/unpack.ts'
+import { judgeIdsResult } from '../language/judge-result.ts'
 import type { RunChild } from './child.ts'
 import { SetRefusal } from './refusals.ts'
 
@@ -18,7 +22,8 @@ export interface OwnFile {
   readonly key: string
   readonly text: string
 }
-export const FILTERS = ['disable.conf', 'enable.conf', 'drop.conf', 'modify.conf'] as const
+export const MODIFY = 'modify.conf'
+export const FILTERS = ['disable.conf', 'enable.conf', 'drop.conf', MODIFY] as const
 
 export interface BuildOptions {
   readonly program: string
@@ -30,10 +35,11 @@ export interface BuildOptions {
   readonly run: RunChild
   readonly timeMs: number
   readonly signal: AbortSignal
+  readonly allow: readonly IdsPermit[]
 }
 
 const UNREADABLE = /<Error> -- Failed to parse rule: (.*)$/gm
-/** Rules of an archive that suricata-update cannot read: so many are told, and the least number guards the rest. */
+/** What suricata-update said last, for a person. */
 const lastLine = (output: string): string =>
   output
     .trim()
@@ -44,7 +50,7 @@ const lastLine = (output: string): string =>
 
 /** The file of the set. @throws SetRefusal */
 export const buildSet = async (options: BuildOptions): Promise<Buffer> => {
-  const { program, suricataVersion, archive, files, work, run, timeMs, signal } = options
+  const { program, suricataVersion, archive, files, work, run, timeMs, signal, allow } = options
   await rm(work, { recursive: true, force: true })
   const output = join(work, 'output')
   await mkdir(output, { recursive: true })
@@ -83,8 +89,30 @@ export const buildSet = async (options: BuildOptions): Promise<Buffer> => {
     .flatMap(({ text }) => text.split(/\r?\n/).map((line) => line.trim()))
     .filter((line) => line !== '' && !line.startsWith('#') && unreadable.some((said) => said.startsWith(line)))
   if (own.length > 0) throw new SetRefusal('EngineRefused', `suricata-update cannot read a rule: ${own[0]}`, own)
-  const made = join(output, 'suricata.rules')
-  return readFile(made).catch((cause) => {
+  const made = await readFile(join(output, 'suricata.rules')).catch((cause) => {
     throw new SetRefusal('UpdateFailed', `suricata-update made no file: ${lastLine(ended.output)}.`, [], { cause })
   })
+  if (files.some(({ key }) => key === MODIFY)) await judgeResult(made, archive, files, allow, signal)
+  return made
+}
+
+/** What modify.conf does can be seen whole only in what it made. @throws SetRefusal */
+const judgeResult = async (
+  made: Buffer,
+  archive: string | undefined,
+  files: readonly OwnFile[],
+  allow: readonly IdsPermit[],
+  signal: AbortSignal,
+): Promise<void> => {
+  const source = files.filter(({ key }) => key.endsWith('.rules')).map(({ text }) => text)
+  if (archive !== undefined) {
+    const unpacked = await unpack(await readFile(archive), idsLayout, { signal })
+    if (!unpacked.ok) throw new SetRefusal('UpdateFailed', `The archive cannot be read again: ${unpacked.detail}`)
+    for (const [path, { bytes }] of unpacked.files)
+      if (path.endsWith('.rules')) source.push(Buffer.from(bytes).toString('utf8'))
+  }
+  const result = { name: 'suricata.rules', text: made.toString('utf8') }
+  const [first, ...more] = judgeIdsResult({ source, result, allow })
+  if (first)
+    throw new SetRefusal('ResultRefused', `${first.message}${more.length > 0 ? ` (and ${more.length} more)` : ''}`)
 }

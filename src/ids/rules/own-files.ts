@@ -14,6 +14,7 @@ export interface ConfigMapFiles {
 /** A node's agent holds them in memory, and suricata-update once more. */
 const MOST_BYTES = 8 * 1024 * 1024
 const MOST_FILES = 500
+const MOST_BLAMED = 1000
 /** What a ConfigMap's name and key may be, before they become a path. */
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/
 const KEY = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}$/
@@ -36,6 +37,8 @@ export interface OwnFiles {
   take(maps: readonly ConfigMapFiles[]): readonly string[]
   /** The engine refused these rules: files with them go back to their last good version. @returns those files' names; none: not ours */
   blame(rules: readonly string[]): readonly string[]
+  /** The same for the filters of this key, since what they made is not allowed. */
+  blameFilter(key: string, why: string): readonly string[]
   /** What is in use now was seen to run. */
   proven(): void
   /** For the memory: the last good versions. */
@@ -93,6 +96,18 @@ export const createOwnFiles = (judge: JudgeFiles, remembered: readonly OwnFile[]
       ([place, problem]) => `${problem}; ${good.has(place) ? 'its last good version stays' : 'it is left out'}`,
     )
   }
+  /** These contents are not used again. Where the last good version is one of them, it is none. */
+  const condemn = (guilty: readonly OwnFile[], why: (file: OwnFile) => string): string[] => {
+    for (const file of guilty) {
+      blamed.add(digest(file))
+      if (good.get(at(file))?.text === file.text) good.delete(at(file))
+      problems.set(at(file), `${at(file)}: ${why(file)}`)
+    }
+    if (blamed.size > MOST_BLAMED) blamed.clear()
+    wanted ??= current
+    settle()
+    return guilty.map((file) => problems.get(at(file))!)
+  }
   return {
     usable: () => current,
     take(maps) {
@@ -109,16 +124,13 @@ export const createOwnFiles = (judge: JudgeFiles, remembered: readonly OwnFile[]
             return (sid !== undefined && sids.has(sid)) || (line.trim() !== '' && rules.includes(line.trim()))
           }),
       )
-      for (const file of guilty) {
-        blamed.add(digest(file))
-        if (good.get(at(file))?.text === file.text) good.delete(at(file))
-        problems.set(at(file), `${at(file)}: Suricata refuses ${rules.find((rule) => fileHas(file, rule)) ?? rules[0]}`)
-      }
-      if (blamed.size > 1000) blamed.clear()
-      wanted ??= current
-      settle()
-      return guilty.map((file) => problems.get(at(file))!)
+      return condemn(guilty, ({ text }) => `Suricata refuses ${rules.find((rule) => has(text, rule)) ?? rules[0]}`)
     },
+    blameFilter: (key, why) =>
+      condemn(
+        current.filter((file) => file.key === key),
+        () => why,
+      ),
     proven() {
       good = new Map(current.map((file) => [at(file), file]))
     },
@@ -126,7 +138,7 @@ export const createOwnFiles = (judge: JudgeFiles, remembered: readonly OwnFile[]
   }
 }
 
-const fileHas = (file: OwnFile, rule: string): boolean => {
+const has = (text: string, rule: string): boolean => {
   const sid = SID.exec(rule)?.[1]
-  return file.text.includes(rule) || (sid !== undefined && new RegExp(`\\bsid\\s*:\\s*${sid}\\b`).test(file.text))
+  return text.includes(rule) || (sid !== undefined && new RegExp(`\\bsid\\s*:\\s*${sid}\\b`).test(text))
 }

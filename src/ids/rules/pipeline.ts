@@ -11,8 +11,9 @@ import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../../cluster/log.ts'
+import type { IdsPermit } from '../../config/ids.ts'
 import { countRules } from '../../rules/archive/layouts/ids.ts'
-import { buildSet } from './build-set.ts'
+import { buildSet, MODIFY } from './build-set.ts'
 import type { RunChild } from './child.ts'
 import { engineTest, suricataVersion } from './engine-test.ts'
 import type { TellEvent } from './events.ts'
@@ -34,6 +35,7 @@ export interface PipelineOptions {
   readonly stateDirectory: string
   readonly minimumRules: number
   readonly shrinkPercent: number
+  readonly allow: readonly IdsPermit[]
   readonly programs: { readonly suricata: string; readonly suricataUpdate: string; readonly suricataYaml: string }
   readonly engine: RuleEngine
   readonly shelf: SetShelf
@@ -233,7 +235,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
   const inputsOf = (archive: KeptArchive | undefined): string => {
     const files = own.usable()
     if (archive === undefined && !files.some(({ key }) => key.endsWith('.rules'))) return BASELINE
-    const parts = [version, archive?.sha256 ?? '', options.minimumRules, options.shrinkPercent, files]
+    const parts = [version, archive?.sha256 ?? '', options.minimumRules, options.shrinkPercent, options.allow, files]
     return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
   }
 
@@ -246,6 +248,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
             suricataVersion: version!,
             archive: archive?.file,
             files: own.usable(),
+            allow: options.allow,
             work,
             run,
             timeMs: childMs,
@@ -279,8 +282,10 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
       try {
         return await make(archive, good)
       } catch (error) {
-        if (!(error instanceof SetRefusal) || error.code !== 'EngineRefused') throw error
-        const blamed = own.blame(error.rules)
+        if (!(error instanceof SetRefusal)) throw error
+        const { code, rules, message } = error
+        const blamed =
+          code === 'EngineRefused' ? own.blame(rules) : code === 'ResultRefused' ? own.blameFilter(MODIFY, message) : []
         if (blamed.length === 0) throw error
         for (const problem of blamed) tell('RulesRefused', `FileRefused: ${problem}`)
       }

@@ -29,6 +29,11 @@ export const SET_REFUSALS = {
     remedy: 'Raise `rules.shrinkPercent`, if they were really taken out.',
     passing: false,
   },
+  ResultRefused: {
+    sentence: 'A filter made of a rule what rules of ConfigMaps may not be.',
+    remedy: 'Mend the line of `modify.conf`, or let `rules.allow` have it.',
+    passing: false,
+  },
   EngineRefused: {
     sentence: 'Suricata itself refuses a rule of the set (`suricata -T`).',
     remedy: 'Mend the rule, or switch its sid off in `disable.conf`.',
