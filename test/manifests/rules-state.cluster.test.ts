@@ -23,7 +23,13 @@ t.test('sekisho rules writes its state, recipes and releases, and no other Confi
     if (tries > 100) throw new Error('the ValidatingAdmissionPolicy is never taken up')
 
   const ours = ['sekisho-rules-state-0', 'sekisho-rules-state-15', 'sekisho-rules-rollout']
-  for (const name of [...ours, 'sekisho-recipe-0123456789abcdef', 'sekisho-release-4.25.0-0123456789ab']) {
+  for (const name of [
+    ...ours,
+    'sekisho-recipe-0123456789abcdef',
+    'sekisho-release-4.25.0-0123456789ab',
+    'sekisho-ids-archive',
+    'sekisho-ids-archive-0123456789ab-23',
+  ]) {
     t.equal(await as('create', 'configmap', name), 'done', name)
     t.equal(await replace(name), 'done', name)
     t.equal(await as('delete', 'configmap', name), 'done', name)
@@ -39,7 +45,14 @@ t.test('sekisho rules writes its state, recipes and releases, and no other Confi
     t.match(await as('patch', name, '-p', '{"data":{"x":"y"}}'), /forbidden/, name)
     t.match(await as('delete', name), refused, name)
   }
-  for (const name of ['sekisho-rules', 'sekisho-rules-keys', 'sekisho-rules-state-x', 'sekisho-webhook-abc'])
+  for (const name of [
+    'sekisho-rules',
+    'sekisho-rules-keys',
+    'sekisho-rules-state-x',
+    'sekisho-webhook-abc',
+    'sekisho-ids-archive-x',
+    'sekisho-ids',
+  ])
     t.match(await as('create', 'configmap', name), refused, name)
   t.match(await as('get', 'secret', 'sekisho-rules-signing'), /forbidden/)
   t.match(await as('-n', 'default', 'create', 'configmap', 'sekisho-rules-state-0'), /forbidden/)
