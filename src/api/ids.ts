@@ -48,7 +48,8 @@ export const IDS_CHECKS = {
   },
   CanaryLost: {
     sentence: 'The packet that must raise an alert was sent on an interface, and no alert came within the period.',
-    remedy: 'Look at the log of the container `suricata`, and whether something filters UDP on the node.',
+    remedy:
+      'Look at the log of the container `suricata`, whether something filters UDP on the node, and whether the interface has an address: one without any can be proven by nobody; leave it out with `SEKISHO_IDS_INTERFACES` or `SEKISHO_IDS_IGNORE`.',
   },
 } as const satisfies Record<string, { readonly sentence: string; readonly remedy: string }>
 export type IdsCheck = keyof typeof IDS_CHECKS

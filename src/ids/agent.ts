@@ -86,13 +86,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
   const facts = (): IdsFacts => ({ now: now(), startedAt, ...observer.now(), rules: options.rules(), limits })
 
-  const write = (verdict: IdsVerdict, known: IdsFacts) => {
+  const write = (verdict: IdsVerdict, known: IdsFacts): IdsReport => {
+    const report = reportOf(known, verdict, blindSpots(runDirectory), version)
     try {
       writeReadiness(runDirectory, verdict)
-      const status = JSON.stringify({
-        report: reportOf(known, verdict, blindSpots(runDirectory), version),
-        checks: statusOf(known),
-      })
+      const status = JSON.stringify({ report, checks: statusOf(known) })
       writeFileSync(`${statusFile(runDirectory)}.new`, status)
       renameSync(`${statusFile(runDirectory)}.new`, statusFile(runDirectory))
       unwritten = ''
@@ -101,6 +99,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       if (String(error) !== unwritten) log.warn({ err: error }, 'the readiness could not be written')
       unwritten = String(error)
     }
+    return report
   }
 
   const say = (due: boolean) => {
@@ -114,8 +113,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       else log.warn(fields, 'not ready')
     }
     told = verdict
-    write(verdict, known)
-    options.report(reportOf(known, verdict, blindSpots(runDirectory), version), changed)
+    options.report(write(verdict, known), changed)
   }
 
   const eve = createEveStream(

@@ -61,6 +61,7 @@ export async function startAgentStation(options: AgentStationOptions = {}): Prom
     const agent = await startImage('sekisho-ids', {
       command: [
         '/usr/local/bin/node',
+        '--max-semi-space-size=1',
         '/app/sekisho.mjs',
         'ids',
         'run',

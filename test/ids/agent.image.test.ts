@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { commandSocket } from '../../src/ids/agent.ts'
 import { createSuricataSocket } from '../../src/ids/suricata-socket.ts'
 import { type AgentStation, type AgentStationOptions, startAgentStation } from './agent-station.ts'
+import { eventually } from './wire.ts'
 
 const station = async (t: Test, options: AgentStationOptions = {}): Promise<AgentStation> => {
   const started = await startAgentStation(options)
@@ -120,7 +121,7 @@ t.test('sekisho ids run is ready once its canary was caught, and tells each chec
     'a bridge without an IPv4 address is captured and has its canary; one without a port needs none',
     async (t) => {
       await must(one.node.run('sh', '-ec', 'ip link add cni0 type bridge; ip link set cni0 up'))
-        await one.until(/every canary caught on cni0, eth0$/)
+      await one.until(/every canary caught on cni0, eth0$/)
       t.match(one.status().report.interfaces, [{ name: 'cni0', canary: -1 }, { name: 'eth0' }])
       await must(
         one.node.run(
@@ -174,13 +175,14 @@ const FLOOD = `const s = require('node:dgram').createSocket('udp4'); const text 
 t.test('sekisho ids run stays ready, and small, while an attacker fills eve with alerts', async (t) => {
   const rules = ownRules(t)
   rules.write(`${rules.original}\nalert udp any any -> any 9999 (msg:"flood"; sid:1000900; rev:1;)\n`)
-  const one = await station(t, { ownRules: rules.path, config: { canary: { periodSeconds: 30, answerSeconds: 5 } } })
+  const one = await station(t, { ownRules: rules.path })
   // One rule more than the image has: what is told is that the rules are others, and that is before the canary.
   await one.until(/^\d+ rules|^ReloadUnverified/)
-  const caught = () => one.status().report.interfaces.map(({ canary }) => canary >= 0)
   await one.outside.run(process.execPath, '-e', FLOOD)
-  t.strictSame(caught(), [true])
-  t.ok(one.status().checks.find(({ check }) => check === 'CanaryLost')!.ok)
+  await eventually(
+    async () => (one.status().report.interfaces.every(({ canary }) => canary >= 0 && canary <= 4) ? true : undefined),
+    () => JSON.stringify(one.status()),
+  )
   const memory = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${one.agent.pid}/status`, 'utf8'))![1])
   t.comment(`${memory} kB at most`)
   t.ok(memory < 160_000, `${memory} kB`)
