@@ -73,7 +73,7 @@ t.test('the settings are accepted by their schemas, and the leaf carries the nam
   const rules = parseConfig(rulesConfig, data('sekisho-rules-config')['rules.yaml']!, 'rules.yaml').config
   const ids = parseConfig(idsConfig, data('sekisho-ids-config')['ids.yaml']!, 'ids.yaml').config
   t.equal(new URL(ids.rules.service.url).hostname, leafNames(certs, certs.rulesService)[0])
-  const guard = parseConfig(guardConfig, data('sekisho-guard')['guard.yaml']!, 'guard.yaml').config
+  const guard = parseConfig(guardConfig, data('sekisho-guard-config')['guard.yaml']!, 'guard.yaml').config
   t.same(guard.guard, webhook.guard, 'gate and guard judge alike')
   t.equal(new URL(webhook.inject.updates.url).hostname, leafNames(certs, certs.rulesService)[0])
   t.equal(rules.namespace, certs.namespace)

@@ -182,6 +182,8 @@ export function createKeeper(settings: GuardConfig): Keeper {
       }
     },
     nodeWrite: (name, times) => {
+      // The step that follows sees to what hangs on it.
+      if (marked.has(name)) visit(name, times)
       const entry = entries.get(name)
       if (entry === undefined) return undefined
       const { form, reason } = entry.decision

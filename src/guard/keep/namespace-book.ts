@@ -128,6 +128,7 @@ export function createNamespaceBook(settings: GuardConfig, reach: Reach, nodes: 
       return { write, again: times2.length === 0 ? undefined : times2.reduce((a, b) => Math.min(a, b)) }
     },
     write: (name, times) => {
+      if (marked.has(name)) visit(name, new Map(), times)
       const view = views.get(name)
       if (view === undefined) return undefined
       const entry = entries.get(name)

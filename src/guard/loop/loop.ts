@@ -60,6 +60,8 @@ const MINUTE = 60_000
 const TELL_DOUBT_MS = 60_000
 const CHECK_MS = 1000
 const RETRY_MS = 1000
+/** How often a write is tried anew at once when another was quicker. */
+const TRIES = 8
 const RETRY_MAX_MS = 30_000
 const LONGEST_WAIT_MS = 2 ** 31 - 1
 
@@ -90,9 +92,8 @@ export function createLoop(options: LoopOptions): Loop {
     run: async (kind, key) => {
       if (!leads() || signal.aborted) return
       try {
-        const result = await WORK[kind](key)
-        metrics().wrote(kind, result)
-        if (result === 'done') failures.delete(`${kind} ${key}`)
+        metrics().wrote(kind, await WORK[kind](key))
+        failures.delete(`${kind} ${key}`)
       } catch (error) {
         if (signal.aborted) return
         metrics().wrote(kind, 'failed')
@@ -146,67 +147,66 @@ export function createLoop(options: LoopOptions): Loop {
       if (kind === 'node') keeper.node(name, undefined)
       else keeper.namespace(name, undefined)
     }
-    // Who loses again and again waits longer each time, or two writers would keep the API server busy.
-    const key = `${kind === 'node' ? 'taint' : 'namespace'} ${name}`
-    const lost = (failures.get(key) ?? 0) + 1
-    failures.set(key, lost)
-    const waitMs = lost < 3 ? 0 : Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(lost - 3, 10))
-    setTimeout(() => {
-      keeper.again(kind, name)
-      at(monotonic())
-    }, waitMs).unref()
+    keeper.again(kind, name)
   }
 
-  const writeNode = async (name: string): Promise<'done' | 'stale'> => {
-    if (!mayWrite()) return 'stale'
-    const write = keeper.nodeWrite(name, times())
-    if (write === undefined) return 'done'
-    tell(write.findings, [])
-    const path = `/api/v1/nodes/${encodeURIComponent(name)}`
-    try {
-      const raw = await client.request<never>('PATCH', path, {
+  /**
+   * Writes; where another was quicker, looks and decides anew at once, since who writes all the time leaves only moments. After some tries
+   * others get their turn first.
+   */
+  const persist = async (
+    kind: 'node' | 'namespace',
+    name: string,
+    attempt: () => Promise<void>,
+  ): Promise<'done' | 'stale'> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        await attempt()
+        return tries === 1 ? 'done' : 'stale'
+      } catch (error) {
+        if (!isStale(error)) throw error
+        await lookAgain(kind, name)
+        if (tries === TRIES) {
+          setTimeout(() => at(monotonic()), RETRY_MS).unref()
+          return 'stale'
+        }
+      }
+    }
+  }
+
+  const writeNode = (name: string) =>
+    persist('node', name, async () => {
+      const write = mayWrite() ? keeper.nodeWrite(name, times()) : undefined
+      if (write === undefined) return
+      tell(write.findings, [])
+      const raw = await client.request<never>('PATCH', `/api/v1/nodes/${encodeURIComponent(name)}`, {
         body: write.patch,
         contentType: 'application/json-patch+json',
         signal,
       })
       keeper.node(name, projectKeptNode(raw))
-    } catch (error) {
-      if (!isStale(error)) throw error
-      await lookAgain('node', name)
-      return 'stale'
-    }
-    failures.delete(`taint ${name}`)
-    metrics().tainted(write.form, write.reason)
-    const since = heard.get(name)
-    if (since !== undefined) metrics().lag((monotonic() - since) / 1000)
-    heard.delete(name)
-    log.info({ 'k8s.node.name': name, 'sekisho.taint': write.form, 'sekisho.reason': write.reason }, 'taint written')
-    tell([], write.events)
-    at(monotonic() + STEP_MS)
-    return 'done'
-  }
+      metrics().tainted(write.form, write.reason)
+      const since = heard.get(name)
+      if (since !== undefined) metrics().lag((monotonic() - since) / 1000)
+      heard.delete(name)
+      log.info({ 'k8s.node.name': name, 'sekisho.taint': write.form, 'sekisho.reason': write.reason }, 'taint written')
+      tell([], write.events)
+      at(monotonic())
+    })
 
-  const writeNamespace = async (name: string): Promise<'done' | 'stale'> => {
-    if (!leads()) return 'stale'
-    const write = keeper.write(name, times())
-    if (write === undefined) return 'done'
-    tell(write.findings, [])
-    const path = `/api/v1/namespaces/${encodeURIComponent(name)}`
-    try {
-      const raw = await client.request<never>('PATCH', path, {
+  const writeNamespace = (name: string) =>
+    persist('namespace', name, async () => {
+      const write = leads() ? keeper.write(name, times()) : undefined
+      if (write === undefined) return
+      tell(write.findings, [])
+      const raw = await client.request<never>('PATCH', `/api/v1/namespaces/${encodeURIComponent(name)}`, {
         body: write.patch,
         contentType: 'application/merge-patch+json',
         signal,
       })
       keeper.namespace(name, projectKeptNamespace(raw) ?? undefined)
-    } catch (error) {
-      if (!isStale(error)) throw error
-      await lookAgain('namespace', name)
-      return 'stale'
-    }
-    tell([], write.events)
-    return 'done'
-  }
+      tell([], write.events)
+    })
 
   const look = async (node: string): Promise<'done'> => {
     const entry = keeper.entry(node)

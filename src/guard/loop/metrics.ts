@@ -37,7 +37,7 @@ export const GUARD_METRICS = {
   sekisho_guard_writes_total: {
     type: 'counter',
     labels: ['kind', 'result'],
-    help: 'Requests to the API server by kind (`taint`, `untaint`, `namespace`, `look`, `event`) and result: `done`, `stale` (another was quicker; looked at again), `failed`.',
+    help: 'Requests to the API server by kind (`taint`, `untaint`, `namespace`, `look`, `event`) and result: `done`, `stale` (another writer was quicker, so it was looked at again), `failed`.',
   },
   sekisho_guard_lag_seconds: {
     type: 'histogram',

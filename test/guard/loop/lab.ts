@@ -30,7 +30,10 @@ export async function handsOn(cluster: Cluster, client: ApiClient, more: object 
   }
   const spec = { selector: { matchLabels: { app: 'ids' } }, template }
   const body = { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name: IDS_DAEMONSET }, spec }
-  const { metadata } = await client.request<{ metadata: { uid: string } }>('POST', sets, { body })
+  // Where the manifests brought one it is that one.
+  const { metadata } = await client
+    .request<{ metadata: { uid: string } }>('POST', sets, { body })
+    .catch(() => client.request<{ metadata: { uid: string } }>('GET', `${sets}/${IDS_DAEMONSET}`))
   const owner = { apiVersion: 'apps/v1', kind: 'DaemonSet', name: IDS_DAEMONSET, uid: metadata.uid, controller: true }
   const patch = (path: string, value: object) => client.request('PATCH', path, { body: value, contentType: MERGE })
 
