@@ -1,7 +1,7 @@
 /**
  * What Suricata of the image drops on one core when more and more is offered, and what memory it takes: with the configuration we ship, beside
  * the default configuration of its Debian package, with the same 30,000 rules, the same traffic and the same core. The generator has another
- * core. Both take turns twice, in the order ours, packaged, packaged, ours.
+ * core. They take turns twice: ours, packaged, packaged, ours. Other jobs of the machine take of both cores: run it while there are none.
  *
  *   node bench/ids-drops.ts
  */
@@ -11,10 +11,11 @@ import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { layWire, type Wire } from '../test/ids/wire.ts'
+import { measureAgent } from './ids-drops/agent.ts'
 import { packagedConfig } from './ids-drops/packaged.ts'
 import { syntheticRules } from './ids-drops/rules.ts'
 import { peakMiB, residentMiB, type Sensor, startSensor } from './ids-drops/sensor.ts'
-import { type Row, report } from './report.ts'
+import { limited, type Row, report } from './report.ts'
 
 const [GENERATOR_CORE, SENSOR_CORE] = [0, 1]
 const RULES = 30_000
@@ -114,6 +115,8 @@ const theirs: Measured[] = []
 for (const turn of ['ours', 'packaged', 'packaged', 'ours'] as const)
   (turn === 'ours' ? mine : theirs).push(await measure(turn, turn === 'ours' ? undefined : packaged))
 rmSync(folder, { recursive: true })
+const agent = await measureAgent()
+console.log(`agent: ${JSON.stringify(agent)}; load ${loadavg()[0]!.toFixed(1)}`)
 
 const mean = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0) / numbers.length
 const of = (turns: readonly Measured[], get: (one: Measured) => number): number => mean(turns.map(get))
@@ -168,4 +171,7 @@ report([
   least(`Suricata with ${RULES.toLocaleString('en')} rules at rest, resident`, 'MiB', ({ rest }) => rest),
   least('the same at most during a reload', 'MiB', ({ peak }) => peak),
   least('a reload of them on that core', 's', ({ reloadSeconds }) => reloadSeconds),
+  limited('ids-drops', 'the agent on an idle node, resident', 'MiB', agent.rest, 60),
+  limited('ids-drops', 'the same at most within a minute', 'MiB', agent.peak, 60),
+  row('CPU of the agent on an idle node', '% of a core', agent.cpuPercent, null, null),
 ])

@@ -127,7 +127,6 @@ export async function startSensor({ place, core, rules, packaged }: SensorOption
       () => `no rules are loaded: ${image.stdout()}${image.stderr()}`,
       300_000,
     )
-    execFileSync('taskset', ['-acp', String(core), String(pid)], { stdio: 'ignore' })
     const lastReload = async () => JSON.stringify(await asked.command('ruleset-reload-time'))
     return {
       pid,
