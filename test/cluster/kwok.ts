@@ -5,6 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parse, stringify } from 'yaml'
 import { type EnsureOptions, ensureBinaries } from './binaries.ts'
 import type { Cluster } from './cluster.ts'
 import { Part, untilReady } from './part.ts'
@@ -36,6 +37,9 @@ export interface FakeNodeOptions {
   readonly taints?: readonly object[]
 }
 
+/** A Pod with this label never becomes Ready, as one whose image cannot be pulled. */
+export const NEVER_READY = 'kwok-never-ready'
+
 /** Starts kwok beside a running cluster. It ends with this process at the latest. */
 export async function startKwok(cluster: Cluster, options: EnsureOptions = {}): Promise<FakeNodes> {
   const { kwok } = (await ensureBinaries(['kwok'], options)) as { kwok: string }
@@ -66,7 +70,15 @@ async function stages(): Promise<string> {
   await must('go', ['mod', 'download', MODULE], { cwd: source })
   const folder = (await must('go', list, { cwd: source })).trim()
   const read = (stage: string) => readFile(join(folder, 'kustomize', 'stage', `${stage}.yaml`), 'utf8')
-  return (await Promise.all(STAGES.map(read))).join('\n---\n')
+  const texts = await Promise.all(STAGES.map(read))
+  return texts.map((text, i) => (STAGES[i] === 'pod/fast/pod-ready' ? butNever(text) : text)).join('\n---\n')
+}
+
+/** The stage, passing by Pods that are never to be Ready. */
+function butNever(text: string): string {
+  const stage = parse(text) as { spec: { selector: { matchExpressions: object[] } } }
+  stage.spec.selector.matchExpressions.push({ key: `.metadata.labels["${NEVER_READY}"]`, operator: 'DoesNotExist' })
+  return stringify(stage)
 }
 
 async function addNodes(

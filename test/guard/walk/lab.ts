@@ -5,6 +5,7 @@
  *   pool web    namespace shop (protected)       pool db   namespace till (protected)      namespace trial: audit
  *   pool spare  no protected namespace reaches it          namespace other: not protected
  */
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KubeObject } from '../../../src/api/kube.ts'
 import { ANNOTATION, LABEL } from '../../../src/api/names.ts'
@@ -16,6 +17,7 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import { type FakeNodes, startKwok } from '../../cluster/kwok.ts'
 import { startCluster } from '../../cluster/start.ts'
 import { until } from '../../cluster-cache/lab.ts'
+import { kubeconfigOf } from '../../manifests/account.ts'
 import { BASE, objectsOf, render } from '../../manifests/render.ts'
 import { type GuardProcess, startGuard } from './guard-process.ts'
 import type { ProtectedNamespace } from './world.ts'
@@ -28,7 +30,7 @@ export const NAMESPACES: readonly ProtectedNamespace[] = [
 export const FREE = 'other'
 const TRIAL = 'trial'
 /** What the API server writes down: how long each placement took, by its own clock. */
-const AUDIT = {
+export const AUDIT = {
   apiVersion: 'audit.k8s.io/v1',
   kind: 'Policy',
   omitStages: ['RequestReceived'],
@@ -49,8 +51,8 @@ export interface Lab {
   readonly kwok: FakeNodes
   readonly webhook: WebhookProcess
   readonly guards: GuardProcess[]
-  /** Starts one more guard. */
-  addGuard(): GuardProcess
+  /** Starts one more guard, with other settings of loss if told. */
+  addGuard(other?: { readonly loss: object }): GuardProcess
   stop(): Promise<void>
 }
 
@@ -64,7 +66,7 @@ export interface LabOptions {
 }
 
 /** What is installed of Sekisho here: everything but what runs in Pods of a real node. */
-const INSTALLED = new Set([
+export const INSTALLED = new Set([
   'Namespace',
   'ServiceAccount',
   'Role',
@@ -109,8 +111,13 @@ export async function startLab({ nodes, log, work, taint, loss, guard }: LabOpti
     log('the IDS is Ready everywhere')
 
     const ca = await makeCa()
+    // With the rights of their ServiceAccounts alone, and held by what holds these.
+    mkdirSync(work, { recursive: true })
+    const [asWebhook, asGuard] = await Promise.all(
+      ['sekisho-webhook', 'sekisho-guard'].map((account) => kubeconfigOf(cluster, work, account)),
+    )
     const webhook = await startWebhook({
-      kubeconfig: cluster.kubeconfig,
+      kubeconfig: asWebhook!,
       work: join(work, 'webhook'),
       pair: await makeLeaf(ca),
       config: `  updates: {url: ""}\nguard: ${JSON.stringify({ ...GUARD, ...guard })}\n`,
@@ -119,16 +126,16 @@ export async function startLab({ nodes, log, work, taint, loss, guard }: LabOpti
     await apply(...configurations(webhook.port, ca.certPem))
     await webhook.untilReady()
     const guards: GuardProcess[] = []
-    const addGuard = () => {
+    const addGuard = (other?: { readonly loss: object }) => {
       const config = {
         health: { address: '127.0.0.1', port: 0 },
         guard: { ...GUARD, ...guard },
         taint: { ...SETTLE, ...taint },
-        loss: { ...NO_LOSS, ...loss },
+        loss: { ...NO_LOSS, ...loss, ...other?.loss },
       }
       const started = startGuard({
         name: `guard-${guards.length}`,
-        kubeconfig: cluster.kubeconfig,
+        kubeconfig: asGuard!,
         work,
         config: JSON.stringify(config),
       })
@@ -158,7 +165,8 @@ export const untilLed = (guards: readonly GuardProcess[]) =>
     60_000,
   )
 
-async function protect(
+/** Makes a namespace that is protected, or in audit, held to some nodes. */
+export async function protect(
   cluster: Cluster,
   name: string,
   value: 'true' | 'audit',

@@ -46,7 +46,7 @@ interface AuditEvent {
   readonly responseStatus: { readonly code: number }
 }
 /** The requests that placed a Pod; those that were refused are counted. */
-async function placementsOf(cluster: Cluster): Promise<{ placed: Placement[]; refused: number }> {
+export async function placementsOf(cluster: Cluster): Promise<{ placed: Placement[]; refused: number }> {
   const events = (await cluster.auditLog()) as unknown as AuditEvent[]
   const bindings = events.filter(({ objectRef }) => objectRef.subresource === 'binding')
   const placed = events
