@@ -56,7 +56,9 @@ t.test(
     const rule = read('ids/sekisho.rules')
       .split('\n')
       .find((line) => line.includes(`sid:${CANARY};`))!
-    t.match(rule, `alert udp any any -> ${canary.group} ${canary.port} (`)
+    const [, groups, port] = /^alert udp any any -> \[([^\]]+)\] (\d+) \(/.exec(rule)!
+    t.equal(groups!.split(',')[0], canary.group)
+    t.equal(Number(port), canary.port)
     t.match(agentPage, `sid ${CANARY}, group \`${canary.group}\` port ${canary.port}`)
     t.match(programs, `'"signature_id":${CANARY},'`)
   },
