@@ -62,7 +62,6 @@ export function startNodeLease(options: NodeLeaseOptions): NodeLease {
   const { client, pod, renewMs, flows, log, signal, monotonic, now, sleep, random } = options
   const path = `/apis/coordination.k8s.io/v1/namespaces/${pod.namespace}/leases`
   let newest: IdsReport | undefined
-  let urgent = false
   let wake = Promise.withResolvers<void>()
   let flowsText = ''
   let flowsAt = Number.NEGATIVE_INFINITY
@@ -118,15 +117,15 @@ export function startNodeLease(options: NodeLeaseOptions): NodeLease {
     let failing = ''
     await Promise.race([wake.promise, aborted(signal)])
     while (!signal.aborted) {
+      // Before the write: a change that comes while it lasts is written next.
       wake = Promise.withResolvers()
-      urgent = false
       try {
         await write()
         if (failing !== '') log.info({ 'sekisho.lease': pod.node }, 'the Lease can be written again')
         failing = ''
         pause = PAUSE_MS.first
         // Spread over the nodes: they all began with the same rollout.
-        if (!urgent) await wakenOr(renewMs * (0.8 + 0.2 * random()))
+        await wakenOr(renewMs * (0.8 + 0.2 * random()))
       } catch (error) {
         if (signal.aborted) return
         if (String(error) !== failing)
@@ -152,9 +151,7 @@ export function startNodeLease(options: NodeLeaseOptions): NodeLease {
     report: (report, changed) => {
       const first = newest === undefined
       newest = report
-      if (!changed && !first) return
-      urgent = true
-      wake.resolve()
+      if (changed || first) wake.resolve()
     },
   }
 }

@@ -76,6 +76,7 @@ t.test('localRoutes() takes for local what a route leads to on this node, and no
     ['203.0.113.1', false],
     [six('fd00:0:0:1:0:0:0:7'), true],
     [six('fd00:0:0:2:0:0:0:7'), true],
+    [six('fd00:0:0:2:3000:0:0:7'), true],
     [six('fd00:0:0:2:4000:0:0:7'), false],
     [six('fd00:0:0:9:0:0:0:1'), true],
     [six('fe80:0:0:0:0:0:0:7'), false],

@@ -144,7 +144,7 @@ t.test('createObserver() begins anew when Suricata is started again, and with ot
   t.equal(observer.now().interfaces[0]!.canary.pending.length, 1)
   write('interfaces', '# 2\neth0\n')
   await pass(2)
-  t.match(observer.now().interfaces, [{ name: 'eth0', canary: { pending: [], caughtAt: undefined } }])
+  t.strictSame(observer.now().interfaces[0]!.canary.pending, [])
   write('wanted-interfaces', 'cni0\neth0\n')
   await pass(2)
   t.equal(fault(), 'InterfaceMissing: cni0 is not captured yet')

@@ -117,7 +117,14 @@ t.test('ruleCounts() and interfaceCounts() take nothing for a number that is non
   })
   answers['ruleset-stats'] = [{ id: 0, rules_loaded: 5, rules_failed: 1, rules_skipped: 0 }]
   t.strictSame(await ruleCounts(socket), { loaded: 5, failed: 1 })
-  for (const message of [[], {}, null, 'done', [{ rules_loaded: '5', rules_failed: 0 }], [{ rules_loaded: -1 }]]) {
+  for (const message of [
+    [],
+    {},
+    null,
+    'done',
+    [{ rules_loaded: '5', rules_failed: 0 }],
+    [{ rules_loaded: -1, rules_failed: 0 }],
+  ]) {
     answers['ruleset-stats'] = message
     await t.rejects(ruleCounts(socket), { code: 'malformed' }, JSON.stringify(message))
   }
