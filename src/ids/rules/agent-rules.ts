@@ -157,6 +157,10 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
         return true
       }
     }
+    // A set whose archive is not here, or of which nobody remembers what it was made of, is better than one without any archive.
+    const { good } = pipeline.memory()
+    const ofArchive = good && (good.archive !== '' || good.inputs === '')
+    if (archive === undefined && settings.from !== 'none' && ofArchive) return true
     return (await pipeline.adopt(archive)).status !== 'waiting'
   }
 

@@ -264,7 +264,9 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
           'TooFewRules',
           `The set has ${rules} active rules, at least ${options.minimumRules} are wanted.`,
         )
-      const floor = good.archive === '' ? 0 : Math.ceil(good.rules * (1 - options.shrinkPercent / 100))
+      // What nobody remembers the making of is held to be of an archive.
+      const known = good.archive === '' && good.inputs !== ''
+      const floor = known ? 0 : Math.ceil(good.rules * (1 - options.shrinkPercent / 100))
       if (rules < floor)
         throw new SetRefusal(
           'ShrunkTooMuch',
@@ -404,7 +406,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
       reload,
       detail,
       expected: reload === 'starting' ? undefined : memory.good?.expected,
-      fetched: (memory.good?.archive ?? '') !== '',
+      fetched: memory.good !== undefined && (memory.good.archive !== '' || memory.good.inputs === ''),
       loaded: facts?.loaded ?? 0,
       failed: facts?.failed ?? 0,
     }),

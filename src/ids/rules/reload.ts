@@ -63,8 +63,8 @@ export const reloadSeen = async (options: ReloadOptions): Promise<string> => {
     try {
       const facts = await engineFacts(engine, runDirectory)
       saw(facts)
-      before ??= facts
-      if (!asked) {
+      if (!asked || before === undefined) {
+        before = facts
         // Another reload under way is refused: asked again, since the one under way may have read the set before.
         await engine.command('ruleset-reload-nonblocking')
         asked = true

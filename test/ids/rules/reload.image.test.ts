@@ -103,10 +103,14 @@ t.test('startAgentRules() begins anew with an unreadable state.json, and with wh
   writeFileSync(join(station.stateFolder, 'state.json'), '{"v":1,"good":')
   upstream.faults.push([/./, (_, response) => response.destroy()])
   await station.startAgent({})
-  await goodDetects(t, 2_100_001, rules)
   await station.event('SourceRefused', /^(Unreachable|ConnectionCut)/)
+  await sleep(3000)
+  await goodDetects(t, 2_100_001, rules)
   upstream.faults.pop()
-  await station.until(({ fetched }) => fetched, 'fetched again')
+  await eventually(
+    async () => (readState(station.stateFolder).good.archive === '' ? undefined : true),
+    () => 'not fetched again',
+  )
   t.equal(readState(station.stateFolder).good.rules, rules)
 })
 
