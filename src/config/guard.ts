@@ -41,7 +41,7 @@ export const lossSettings = z.strictObject({
     .enum(['remove', 'keep'])
     .default('remove')
     .describe(
-      'remove: the taint goes, so that Pods of other namespaces do not suffer; the gate at the binding still holds. keep: it stays',
+      'remove: the taint keeps nobody off any more (it becomes PreferNoSchedule), so that Pods of other namespaces do not suffer; the gate at the binding still holds. keep: it stays',
     ),
 })
 

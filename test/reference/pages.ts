@@ -11,10 +11,12 @@ import { IDS_CHECKS } from '../../src/api/ids.ts'
 import { COMMANDS, createProgram } from '../../src/cli.ts'
 import { EXIT } from '../../src/commands/command.ts'
 import { CONFIG_ERRORS } from '../../src/config/errors.ts'
+import { guardConfig } from '../../src/config/guard.ts'
 import { idsConfig } from '../../src/config/ids.ts'
 import { rulesConfig } from '../../src/config/rules.ts'
 import { settingsOf } from '../../src/config/settings.ts'
 import { webhookConfig } from '../../src/config/webhook.ts'
+import { GUARD_METRICS } from '../../src/guard/loop/metrics.ts'
 import { IDS_RULE_EVENTS } from '../../src/ids/rules/event-reasons.ts'
 import { SET_REFUSALS } from '../../src/ids/rules/refusals.ts'
 import { PUBLISH_METRICS } from '../../src/rules/publish/metrics.ts'
@@ -22,6 +24,7 @@ import { SERVE_ERRORS } from '../../src/rules/serve/errors.ts'
 import { SERVE_METRICS } from '../../src/rules/serve/metrics.ts'
 import { auditDetectorsPage } from './audit-page.ts'
 import { certsPage } from './certs-page.ts'
+import { guardLoopPage } from './guard-page.ts'
 import { idsRulesPage } from './ids-rules-page.ts'
 import { rbacPage, webhookEntriesPage } from './manifest-pages.ts'
 import { wafPolicyPage } from './policy-page.ts'
@@ -72,6 +75,8 @@ const metrics = (): string =>
     metricTable(SERVE_METRICS),
     '## `sekisho rules`: publishing',
     metricTable(PUBLISH_METRICS),
+    '## `sekisho guard`',
+    metricTable(GUARD_METRICS),
   ].join('\n\n')
 
 /** What `sekisho rules` answers updaters when it gives no rules. */
@@ -169,6 +174,8 @@ const PAGES: Readonly<Record<string, () => string | Promise<string>>> = {
   metrics,
   configuration: () => settings(webhookConfig),
   'ids-rules': idsRulesPage,
+  'guard-configuration': () => settings(guardConfig),
+  'guard-loop': guardLoopPage,
   'rules-configuration': () => settings(rulesConfig),
   'ids-configuration': () => settings(idsConfig),
   'ids-agent': idsChecks,
