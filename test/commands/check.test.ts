@@ -81,6 +81,16 @@ t.test('check says which file and line cannot be read', async (t) => {
   t.match(await run(['check', '--offline']), { code: 2, stderr: '--file' })
 })
 
+t.test('check takes the webhook’s file as it is shipped, without an image', async (t) => {
+  const file = new URL('../../manifests/base/config/webhook.yaml', import.meta.url).pathname
+  t.match(await offline(ns('shop', '{}'), '--config', file), { code: 0, stderr: '' })
+})
+
+t.test('check is asked about a file or about all namespaces, and says so', async (t) => {
+  for (const args of [[], ['--all-namespaces', '-f', '-'], ['--all-namespaces', '--offline']])
+    t.match(await run(['check', ...args]), { code: 2, stderr: /say either --file <path>, .*, or --all-namespaces/ })
+})
+
 t.test('check --offline names the line of what is no YAML, and repeats none of it to the terminal', async (t) => {
   t.same(await offline(`${ns('shop', '{a: b}')}---\na: b\n\u001b[31mred: [\n`), {
     code: 2,
