@@ -13,6 +13,8 @@ import { eventually, layWire, type Wire } from './wire.ts'
 export interface AgentStation extends Wire {
   readonly suricata: RunningImage
   readonly agent: RunningImage
+  /** Kills the agent and starts another one, as the kubelet does with a container. */
+  restart(): Promise<void>
   /** Where both containers' /run/suricata is on this machine. */
   readonly runFolder: string
   /** The readiness probe: its exit code and its line. */
@@ -58,28 +60,30 @@ export async function startAgentStation(options: AgentStationOptions = {}): Prom
     const config = { rules: { from: 'none' }, canary: { periodSeconds: 5, answerSeconds: 3 }, ...options.config }
     writeFileSync(join(folder, 'config/ids.yaml'), JSON.stringify(config), { mode: 0o644 })
     const run = { source: runFolder, target: '/run/suricata' }
-    const agent = await startImage('sekisho-ids', {
-      command: [
-        '/usr/local/bin/node',
-        '--max-semi-space-size=1',
-        '/app/sekisho.mjs',
-        'ids',
-        'run',
-        '--config',
-        '/etc/sekisho/ids.yaml',
-        ...(options.args ?? []),
-      ],
-      env: { NODE_NAME: 'node-a', ...options.env },
-      network: { path: wire.node.path },
-      ...options.agent,
-      binds: [
-        run,
-        { source: join(folder, 'state'), target: '/var/lib/sekisho-ids' },
-        { source: join(folder, 'config'), target: '/etc/sekisho', readOnly: true },
-        ...(options.agent?.binds ?? []),
-      ],
-      tmpfs: [{ target: '/tmp' }],
-    })
+    const startAgent = () =>
+      startImage('sekisho-ids', {
+        command: [
+          '/usr/local/bin/node',
+          '--max-semi-space-size=1',
+          '/app/sekisho.mjs',
+          'ids',
+          'run',
+          '--config',
+          '/etc/sekisho/ids.yaml',
+          ...(options.args ?? []),
+        ],
+        env: { NODE_NAME: 'node-a', ...options.env },
+        network: { path: wire.node.path },
+        ...options.agent,
+        binds: [
+          run,
+          { source: join(folder, 'state'), target: '/var/lib/sekisho-ids' },
+          { source: join(folder, 'config'), target: '/etc/sekisho', readOnly: true },
+          ...(options.agent?.binds ?? []),
+        ],
+        tmpfs: [{ target: '/tmp' }],
+      })
+    let agent = await startAgent()
     started.push(agent)
     const suricata = await startImage('sekisho-ids', {
       env: { NODE_NAME: 'node-a', ...options.env },
@@ -102,7 +106,16 @@ export async function startAgentStation(options: AgentStationOptions = {}): Prom
     return {
       ...wire,
       suricata,
-      agent,
+      get agent() {
+        return agent
+      },
+      restart: async () => {
+        await agent.kill('SIGKILL')
+        await agent.exited
+        await agent.stop()
+        agent = await startAgent()
+        started.push(agent)
+      },
       runFolder,
       probe,
       status,

@@ -135,6 +135,21 @@ t.test('sekisho ids run is ready once its canary was caught, and tells each chec
       t.ok(one.status().report.interfaces[0]!.canary >= 0)
     },
   )
+  await t.test('killed and started again, it is ready beside the same Suricata', async (t) => {
+    const pid = await one.suricataPid()
+    const began = performance.now()
+    await one.restart()
+    // The file of the one before is still fresh for some seconds: the new one is known by how long it runs.
+    await eventually(
+      async () => {
+        const { report, checks } = one.status()
+        const running = Number(/\d+/.exec(checks[0]!.detail)![0])
+        return (report.ready && running <= (performance.now() - began) / 1000) || undefined
+      },
+      () => JSON.stringify(one.status()),
+    )
+    t.equal(await one.suricataPid(), pid)
+  })
   await t.test('told to end, it ends within a second and is not ready', async (t) => {
     const began = performance.now()
     await one.agent.kill('SIGTERM')
