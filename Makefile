@@ -13,7 +13,7 @@ help: ## Lists the targets
 	@echo; echo "  make demo KEEP=0           does not wait at the end"
 	@echo "  make demo CLUSTER=current  uses the cluster of the current kubeconfig and images from IMAGE_PREFIX"
 	@echo "  make test-full SUITE=inject|fleet|…   the stated numbers instead of samples"
-	@echo "  make bench NAME=admission|apiserver|scale|reload|rules-compile|rules-lint|rules-fleet|ids-drops"
+	@echo "  make bench NAME=admission|apiserver|scale|reload|rules-compile|rules-lint|rules-fleet|ids-drops|guard-scale"
 
 setup-node:
 	@test/setup/npm.sh

@@ -2,9 +2,9 @@
  * `guard-scale`: the guard's loop in a large cluster, and how soon a node counts as watched.
  *
  *   lag      real kube-apiserver; nodes and their IDS Pods are bare objects written straight to it, no kubelet and no controller plays them.
- *            The real `sekisho guard` with the rights of its ServiceAccount. IDS Pods are called not Ready one after the other, then many at
+ *            The real `sekisho guard`, bundled as in its image, with the rights of its ServiceAccount. IDS Pods are called not Ready one after the other, then many at
  *            once: told is the time from the answer to that status until a watch shows the taint on the node
- *   proven   a real node, the IDS as it is installed: from the start of the agent's container to the Pod being Ready
+ *   proven   real nodes, the IDS as it is installed: from the start of the agent's container to the Pod being Ready
  *
  *   node bench/guard-scale.ts [--nodes 5000] [--losses 500] [--rate 20] [--burst 500] [--parts lag,proven]
  */
@@ -21,8 +21,9 @@ import { startNodesLab } from '../test/guard/nodes/lab.ts'
 import { startGuard } from '../test/guard/walk/guard-process.ts'
 import { startJournal } from '../test/guard/walk/journal.ts'
 import { untilLed } from '../test/guard/walk/lab.ts'
+import { bundleProgram } from '../test/images/bundle.ts'
 import { kubeconfigOf } from '../test/manifests/account.ts'
-import { installed } from './guard-scale/installed.ts'
+import { installed, nodeOptions } from './guard-scale/installed.ts'
 import { bareNode, bareSensor, notReady, ready, SENSORS } from './guard-scale/objects.ts'
 import { preferUs } from './priority.ts'
 import { limited, percentile, type Row, report } from './report.ts'
@@ -90,11 +91,14 @@ async function lag(): Promise<void> {
       await client.request('POST', SENSORS, { body: bareSensor(name, daemonSet) })
       await say(client, name, ready())
     })
+    await bundleProgram(folder)
     const guard = startGuard({
       name: 'guard',
       kubeconfig: await kubeconfigOf(cluster, folder, 'sekisho-guard'),
       work: folder,
       config: JSON.stringify({ health: { address: '127.0.0.1', port: 0 } }),
+      program: join(folder, 'app', 'sekisho.mjs'),
+      nodeOptions: await nodeOptions(),
     })
     await untilLed([guard])
     const journal = startJournal(client)
@@ -149,17 +153,19 @@ async function lag(): Promise<void> {
 
 /** From the container `agent` being started to its Pod being Ready, as the kubelet says both. */
 async function proven(): Promise<void> {
-  const lab = await startNodesLab({ name: 'guard-scale', nodes: 1, log: tell, work: join(folder, 'proven'), guard: {} })
+  // With a second node, since a switch without a cable carries no canary.
+  const lab = await startNodesLab({ name: 'guard-scale', nodes: 2, log: tell, work: join(folder, 'proven'), guard: {} })
   try {
     const { cluster } = lab
+    const here = ['-n', 'sekisho-node', 'get', 'pods', '--field-selector', 'spec.nodeName=node-1', '-o']
     const read = async () => {
-      const text = await cluster.kubectlOk(['-n', 'sekisho-node', 'get', 'pods', '-o', 'json'])
+      const text = await cluster.kubectlOk([...here, 'json'])
       const { items } = JSON.parse(text) as { items: IdsPod[] }
       return items.find(({ metadata }) => metadata.deletionTimestamp === undefined)?.status
     }
     const samples: number[] = []
     for (let round = 0; round < 5; round++) {
-      const before = (await cluster.kubectlOk(['-n', 'sekisho-node', 'get', 'pods', '-o', 'name'])).trim()
+      const before = (await cluster.kubectlOk([...here, 'name'])).trim()
       if (round > 0) await cluster.kubectlOk(['-n', 'sekisho-node', 'delete', before, '--wait'])
       let status: IdsPod['status'] | undefined
       await until(async () => {

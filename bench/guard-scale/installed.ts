@@ -1,7 +1,8 @@
 /** What the guard needs of Sekisho in a control plane: namespaces, its rights and what holds them, the IDS DaemonSet, a protected namespace. */
+import type { KubeObject } from '../../src/api/kube.ts'
 import type { Cluster } from '../../test/cluster/cluster.ts'
 import { INSTALLED } from '../../test/guard/walk/lab.ts'
-import { BASE, objectsOf, render } from '../../test/manifests/render.ts'
+import { BASE, find, objectsOf, render } from '../../test/manifests/render.ts'
 
 /** Returns the uid of the DaemonSet. */
 export async function installed(cluster: Cluster): Promise<string> {
@@ -16,4 +17,12 @@ export async function installed(cluster: Cluster): Promise<string> {
   return cluster.kubectlOk([
     ...['-n', 'sekisho-node', 'get', 'daemonset', 'sekisho-ids', '-o', 'jsonpath={.metadata.uid}'],
   ])
+}
+
+/** Node's options in the Deployment of the guard. */
+export async function nodeOptions(): Promise<string> {
+  const deployment = find(objectsOf(await render(BASE)), 'Deployment', 'sekisho-guard') as KubeObject & {
+    readonly spec: { template: { spec: { containers: { env?: { name: string; value?: string }[] }[] } } }
+  }
+  return deployment.spec.template.spec.containers[0]?.env?.find(({ name }) => name === 'NODE_OPTIONS')?.value ?? ''
 }

@@ -36,11 +36,17 @@ export interface GuardOptions {
   readonly work: string
   /** Text of the configuration file. */
   readonly config: string
-  readonly port?: number
+  /**
+   * Another program than the sources, in which no clock can be moved.
+   * @default src/cli.ts
+   */
+  readonly program?: string
+  /** Node's own options, as the Deployment gives them. */
+  readonly nodeOptions?: string
 }
 
 /** Starts one; whether it leads is another question. */
-export function startGuard({ name, kubeconfig, work, config }: GuardOptions): GuardProcess {
+export function startGuard({ name, kubeconfig, work, config, program, nodeOptions = '' }: GuardOptions): GuardProcess {
   const folder = join(work, name)
   mkdirSync(folder, { recursive: true })
   const at = (file: string) => join(folder, file)
@@ -48,10 +54,22 @@ export function startGuard({ name, kubeconfig, work, config }: GuardOptions): Gu
   writeFileSync(at('clock'), '0')
   const child = spawn(
     process.execPath,
-    ['--import', CLOCK, CLI, 'guard', '--config', at('guard.yaml'), '--kubeconfig', kubeconfig],
+    [
+      ...(program === undefined ? ['--import', CLOCK, CLI] : [program]),
+      'guard',
+      '--config',
+      at('guard.yaml'),
+      '--kubeconfig',
+      kubeconfig,
+    ],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'], SEKISHO_TEST_CLOCK: at('clock'), HOSTNAME: name, POD_NAME: name },
+      env: {
+        PATH: process.env['PATH'],
+        SEKISHO_TEST_CLOCK: at('clock'),
+        SEKISHO_POD_NAME: name,
+        NODE_OPTIONS: nodeOptions,
+      },
     },
   )
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
