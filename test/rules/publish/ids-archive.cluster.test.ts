@@ -18,7 +18,7 @@ const upstream = join(station.work, 'ids-upstream')
 mkdirSync(upstream)
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 /** Rules, and beside them what cannot be packed smaller: as large as it takes for many parts. */
-const archiveOf = async (rules: number, noise = 14_000_000) => {
+const archiveOf = async (rules: number, noise = 7_000_000) => {
   const lines = Array.from(
     { length: rules },
     (_, i) => `alert tcp any any -> any any (msg:"${i}"; sid:${2_000_000 + i};)`,
@@ -64,7 +64,7 @@ const current = async (serving: Serving) => {
     ? (JSON.parse(answer.text) as { version: string; sha256: string; bytes: number })
     : answer
 }
-const serves = async (serving: Serving, archive: Uint8Array, ms = 60_000) => {
+const serves = async (serving: Serving, archive: Uint8Array, ms = 120_000) => {
   const sum = sha256(archive)
   await until(
     'it is served',
@@ -128,7 +128,7 @@ t.test('both replicas serve what the leader fetched', async (t) => {
   await Promise.all([serves(one, first), serves(two, first)])
   const { parts, sha256: sum } = await stored()
   t.equal(sum, sha256(first))
-  t.ok(parts.length >= 18 && parts.length <= 24, `${parts.length} parts`)
+  t.ok(parts.length >= 9 && parts.length <= 24, `${parts.length} parts`)
   t.strictSame(await names(), ['sekisho-ids-archive', ...parts].toSorted())
   t.match(await ask(two, '/v1/ids/current', { 'if-none-match': `"${sum}"` }), { status: 304 })
   const other = (
@@ -160,8 +160,11 @@ t.test('fewer rules than may be lost are refused, and what was stays', async (t)
   const events = () => station.events('sekisho-system')
   await until('it is refused', events, (all) => all.some((event) => /^FetchRefused: ShrunkTooMuch/.test(event)), 30_000)
   await serves(leader, first)
-  t.match(await leader.metrics(), /^sekisho_rules_ids_fetches_total\{status="refused",reason="ShrunkTooMuch"\} [1-9]/m)
   publish(first)
+  const counted = /^sekisho_rules_ids_fetches_total\{status="refused",reason="ShrunkTooMuch"\} [1-9]/m
+  // A connection that was kept may end just when it is used again.
+  const metrics = () => leader.metrics().catch(() => '')
+  t.match(await until('it is counted', metrics, (text) => counted.test(text), 10_000), counted)
 })
 
 t.test('parts and manifests that somebody else writes are not served, and mended', async (t) => {
@@ -188,7 +191,7 @@ t.test('parts and manifests that somebody else writes are not served, and mended
         return `${sha256(Buffer.concat(bytes))} ${(await stored().catch(() => undefined))?.sha256}`
       },
       (both) => both === `${sum} ${sum}`,
-      40_000,
+      120_000,
     )
     await Promise.all([serves(one, first), serves(two, first)])
   }
@@ -236,19 +239,16 @@ t.test('a leader that is killed between two parts leaves what was, and the next 
     await serves(leader, next)
   }
   await leader.stop('SIGKILL')
-  await serves(follower, before, 5_000)
+  await serves(follower, before, 10_000)
   const late = await station.serve(settings, { withBench: false })
-  t.match(
-    await until(
-      'the replica that begins now serves',
-      () => current(late),
-      (one) => 'sha256' in one,
-      20_000,
-    ),
-    {
-      sha256: sha256(before),
-    },
+  // By then the other one may lead already, and have finished: one of the two, and whole.
+  const begun = await until(
+    'the replica that begins now serves',
+    () => current(late),
+    (one) => 'sha256' in one,
+    60_000,
   )
+  t.ok('sha256' in begun && [sha256(before), sha256(next)].includes(begun.sha256), 'what was, or what is')
   await Promise.all([serves(follower, next), serves(late, next)])
   t.strictSame(await names(), ['sekisho-ids-archive', ...(await stored()).parts].toSorted(), 'nothing is left over')
 })
