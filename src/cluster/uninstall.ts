@@ -3,14 +3,16 @@
  *
  *   1 webhook configurations  from here on nobody asks us, so nothing of ours can refuse what follows
  *   2 workloads               nothing of ours writes any more
- *   3 nodes                   taints, labels and annotations of ours
+ *                             (and the guard's Pods are waited for, or they would taint nodes anew)
+ *   3 nodes, namespaces       taints, labels and annotations of ours; what teams set on their namespaces stays theirs
  *   4 cluster-wide rights, the admission policy that narrows them, priority classes
  *   5 namespaces              with everything in them, the state of `sekisho rules` too
  *   6 CRDs and their objects  last: what teams wrote is kept as long as anything of ours is left
  *
  * Each step lists what is there and deletes that, so a second run does what is left, and after a whole one nothing.
  */
-import { GROUP, KEY_PREFIX, NODE_NAMESPACE, SYSTEM_NAMESPACE } from '../api/names.ts'
+import { setTimeout as wait } from 'node:timers/promises'
+import { ANNOTATION, GROUP, KEY_PREFIX, NODE_NAMESPACE, SYSTEM_NAMESPACE } from '../api/names.ts'
 import { WAF_POLICY } from '../api/waf-policy.ts'
 import { type ApiClient, ApiError } from './api-client.ts'
 import { listAll } from './pages.ts'
@@ -58,7 +60,9 @@ export async function findRemovals(client: ApiClient, signal: AbortSignal): Prom
     labelled('webhook configurations', 'mutatingwebhookconfiguration', `${WEBHOOKS}/mutatingwebhookconfigurations`),
     labelled('webhook configurations', 'validatingwebhookconfiguration', `${WEBHOOKS}/validatingwebhookconfigurations`),
     ...workloads,
+    guardPods(client, signal),
     nodes(client, signal),
+    namespaces(client, signal),
     labelled('rights', 'validatingadmissionpolicybinding', `${WEBHOOKS}/validatingadmissionpolicybindings`),
     labelled('rights', 'validatingadmissionpolicy', `${WEBHOOKS}/validatingadmissionpolicies`),
     labelled('rights', 'clusterrolebinding', `${RBAC}/clusterrolebindings`),
@@ -124,6 +128,40 @@ async function deletions(
       step,
       what: `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`,
       run: (abort) => ignoreMissing(client.request('DELETE', `${path}/${name}`, { body, signal: abort })),
+    })
+  }
+  return removals
+}
+
+const GUARD_PODS = `/api/v1/namespaces/${SYSTEM_NAMESPACE}/pods`
+const GUARD = { labelSelector: 'app.kubernetes.io/name=sekisho-guard', limit: 1 }
+const POLL_MS = 250
+
+/** Its Deployment goes at once, its Pods a moment later: until then they would go on to write to nodes. */
+async function guardPods(client: ApiClient, signal: AbortSignal): Promise<Removal[]> {
+  const there = async (abort: AbortSignal) => {
+    const { items } = await client.request<{ items: unknown[] }>('GET', GUARD_PODS, { query: GUARD, signal: abort })
+    return items.length > 0
+  }
+  if (!(await there(signal))) return []
+  const run = async (abort: AbortSignal) => {
+    while (await there(abort)) await wait(POLL_MS, undefined, { signal: abort })
+  }
+  return [{ step: 'workloads', what: 'the Pods of sekisho-guard', run }]
+}
+
+/** The condition that the guard wrote. */
+async function namespaces(client: ApiClient, signal: AbortSignal): Promise<Removal[]> {
+  const removals: Removal[] = []
+  for await (const { metadata } of listAll<Named>(client, '/api/v1/namespaces', { signal })) {
+    if (metadata.annotations?.[ANNOTATION.coverage] === undefined) continue
+    const body = { metadata: { annotations: { [ANNOTATION.coverage]: null } } }
+    const contentType = 'application/merge-patch+json'
+    const path = `/api/v1/namespaces/${metadata.name}`
+    removals.push({
+      step: 'namespaces of teams',
+      what: `namespace ${metadata.name}: ${ANNOTATION.coverage}`,
+      run: (abort) => ignoreMissing(client.request('PATCH', path, { body, contentType, signal: abort })),
     })
   }
   return removals

@@ -125,21 +125,38 @@ t.test('the commands against a cluster', async (t) => {
       await sleep(100)
     }
 
+    await cluster.kubectlOk(['annotate', 'namespace', 'shop', 'sekisho.dev/coverage={}', 'theirs=y'])
+    // A guard that still runs when its Deployment is gone, and is gone a moment later.
+    const guard = '/api/v1/namespaces/sekisho-system/pods/guard-1'
+    const labels = { 'app.kubernetes.io/name': 'sekisho-guard' }
+    await cluster.api('POST', guard.replace('/guard-1', ''), {
+      metadata: { name: 'guard-1', labels, finalizers: ['example.com/running'] },
+      spec: { containers: [{ name: 'x', image: 'x:1' }] },
+    })
+
     const dry = await sekisho(['uninstall', '--dry-run'])
     t.equal(dry.code, 0)
     t.match(
       dry.stdout,
-      /in this order:\n {2}webhook configurations: validatingwebhookconfiguration sekisho\n {2}workloads: deployment sekisho-system\/sekisho-webhook\n {2}workloads: daemonset sekisho-node\/sekisho-ids\n {2}nodes: node a: sekisho.dev\/ids-not-ready, sekisho.dev\/seen\n {2}rights: validatingadmissionpolicy sekisho-rules-state\n {2}rights: clusterrole sekisho-webhook\n {2}namespaces: namespace sekisho-node\n {2}namespaces: namespace sekisho-system\n {2}definitions: customresourcedefinition wafpolicies.sekisho.dev\nWith their definition go the WafPolicies that teams wrote: app\/web. To keep a copy first:\n {2}kubectl get wafpolicies -A -o yaml > wafpolicies.yaml\n/,
+      /in this order:\n {2}webhook configurations: validatingwebhookconfiguration sekisho\n {2}workloads: deployment sekisho-system\/sekisho-webhook\n {2}workloads: daemonset sekisho-node\/sekisho-ids\n {2}workloads: the Pods of sekisho-guard\n {2}nodes: node a: sekisho.dev\/ids-not-ready, sekisho.dev\/seen\n {2}namespaces of teams: namespace shop: sekisho.dev\/coverage\n {2}rights: validatingadmissionpolicy sekisho-rules-state\n {2}rights: clusterrole sekisho-webhook\n {2}namespaces: namespace sekisho-node\n {2}namespaces: namespace sekisho-system\n {2}definitions: customresourcedefinition wafpolicies.sekisho.dev\nWith their definition go the WafPolicies that teams wrote: app\/web. To keep a copy first:\n {2}kubectl get wafpolicies -A -o yaml > wafpolicies.yaml\n/,
     )
     t.match(await cluster.kubectl(['get', 'namespace', 'sekisho-system']), { code: 0 }, 'a dry run removes nothing')
     t.match(await sekisho(['uninstall']), { code: 2, stderr: 'give --yes' }, 'without a terminal it does not guess')
 
-    const first = await sekisho(['uninstall', '--yes', '--timeout', '120'])
+    const going = sekisho(['uninstall', '--yes', '--timeout', '120'])
+    await sleep(3000)
+    const taints = async () => JSON.parse(await cluster.kubectlOk(['get', 'node', 'a', '-o', 'json'])).spec.taints
+    t.equal((await taints()).length, 2, 'while it runs it would taint the node anew')
+    await cluster.kubectlOk(['-n', 'sekisho-system', 'delete', 'pod', 'guard-1', '--wait=false'])
+    await cluster.kubectlOk([
+      ...['-n', 'sekisho-system', 'patch', 'pod', 'guard-1', '--type=merge', '-p', '{"metadata":{"finalizers":null}}'],
+    ])
+    const first = await going
     t.same({ code: first.code, stderr: first.stderr }, { code: 0, stderr: '' })
-    t.match(first.stdout, '[1/9] removed validatingwebhookconfiguration sekisho\n')
+    t.match(first.stdout, '[1/11] removed validatingwebhookconfiguration sekisho\n')
     t.match(
       first.stdout,
-      '[8/9] removed namespace sekisho-system\n[9/9] removed customresourcedefinition wafpolicies.sekisho.dev\n',
+      '[10/11] removed namespace sekisho-system\n[11/11] removed customresourcedefinition wafpolicies.sekisho.dev\n',
     )
     t.match(first.stdout, 'labels, which mean nothing without Sekisho: shop\n')
     t.match(
@@ -158,6 +175,8 @@ t.test('the commands against a cluster', async (t) => {
     const { metadata, spec } = JSON.parse(await cluster.kubectlOk(['get', 'node', 'a', '-o', 'json']))
     t.same(spec.taints, [{ key: 'theirs', value: 'yes', effect: 'NoSchedule' }], 'what others put on the node stays')
     t.match(metadata.annotations, { theirs: 'y', 'sekisho.dev/seen': undefined })
+    const shop = JSON.parse(await cluster.kubectlOk(['get', 'namespace', 'shop', '-o', 'json'])).metadata
+    t.same(shop.annotations, { theirs: 'y' })
     t.match(await cluster.kubectl(['get', 'clusterrole', 'theirs']), { code: 0 })
 
     const second = await sekisho(['uninstall', '--yes'])
