@@ -83,7 +83,7 @@ export async function walk(t: Test, { nodes, steps: count, seed, taints }: Walk)
   const journal = startJournal(client)
   t.teardown(() => journal.stop())
   const walker = new Walker(lab)
-  await walker.begin(nodes / 6)
+  await walker.begin(Math.ceil(nodes / 6))
   const from = Date.now()
   say(`walking: ${steps.length} steps`)
   for (const [i, step] of steps.entries()) {
