@@ -100,6 +100,8 @@ async function lag(): Promise<void> {
       program: join(folder, 'app', 'sekisho.mjs'),
       nodeOptions: await nodeOptions(),
     })
+    // Whatever happens below, it ends with this program.
+    process.once('exit', () => guard.child.kill('SIGKILL'))
     await untilLed([guard])
     const journal = startJournal(client)
     await sleep(5000)
