@@ -81,7 +81,8 @@ export const REASONS = {
   NodeCovered: { sentence: 'The node the Pod goes to is covered, or in the grace of a rollout.', remedy: NOTHING },
   NodeBlind: {
     sentence: 'The node the Pod goes to, by a Binding or by its own `spec.nodeName`, is not watched by the IDS.',
-    remedy: 'Mend the IDS on the node named; the scheduler tries again by itself. Runbook: docs/runbooks/pod-not-scheduled.md.',
+    remedy:
+      'Mend the IDS on the node named; the scheduler tries again by itself. Runbook: docs/runbooks/pod-not-scheduled.md.',
   },
   NodeNotSelected: {
     sentence: 'The node is outside `sekisho.dev/node-selector` of the namespace.',
