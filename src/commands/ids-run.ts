@@ -119,11 +119,7 @@ export const runIds = async (options: RunOptions, io: Io): Promise<void> => {
           reload: { state: 'unverified', why: rulesProblem },
           confirmedAt: undefined,
         }
-      : rulesFacts(rules.state(), {
-          minimumRules: config.rules.minimumRules,
-          nowMs: Date.now(),
-          nowSeconds: seconds(),
-        })
+      : rulesFacts(rules.state(), config.rules)
 
   const agent = await startAgent({
     config,

@@ -11,9 +11,8 @@ import type { Log } from '../../cluster/log.ts'
 import { createStore } from '../../cluster/store.ts'
 import { startWatch } from '../../cluster/watch.ts'
 import type { IdsConfig } from '../../config/ids.ts'
-import { createHttp } from '../../rules/sources/http.ts'
 import { firstFetch, nextFetch } from '../../rules/sources/schedule.ts'
-import { type Clock, type Known, systemClock } from '../../rules/sources/source.ts'
+import { type Clock, type Http, type Known, systemClock } from '../../rules/sources/source.ts'
 import { archiveSource } from './archive-source.ts'
 import { type RunChild, runChild } from './child.ts'
 import { writeDurable } from './durable.ts'
@@ -57,6 +56,10 @@ export interface AgentRules {
 }
 
 const ARCHIVE = /^archive-([0-9a-f]{64})\.tar\.gz$/
+/** An archive whose writing was cut off. */
+const CUT_OFF = /^\.archive-.*\.new$/
+/** After a fault of ours that ended the asking. */
+const FAULT_WAIT_MS = 60_000
 const MOST_DATA = 1024 * 1024
 
 const projectMap = (raw: { metadata: { name: string }; data?: Record<string, string> }): ConfigMapFiles | null => {
@@ -81,11 +84,19 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
     log.info({ 'sekisho.reason': reason, 'sekisho.detail': plainNote(note) }, 'told')
     options.tell(reason, note)
   }
-  const began = clock.now()
   await mkdir(stateDirectory, { recursive: true })
   const memoryFile = createMemoryFile(stateDirectory)
   const { memory, lost } = await memoryFile.read()
   if (lost !== '') log.warn({ 'sekisho.detail': lost }, 'what was remembered of the rules cannot be read; begun anew')
+  // On the clock that only rises. A time that is still to come was written by a clock that was wrong, then or now: it says nothing.
+  const since = clock.now() - (memory.confirmedAt ?? Number.POSITIVE_INFINITY)
+  let confirmedAt = elapsed() - Math.max(0, since)
+  /** What is remembered of it outlives the process: as the node's clock has it. */
+  const confirmed = (at: number | undefined): { confirmedAt?: number } => {
+    if (at === undefined) return {}
+    confirmedAt = Math.max(confirmedAt, at)
+    return { confirmedAt: Math.max(0, clock.now() - (elapsed() - confirmedAt)) }
+  }
   const own = createOwnFiles(judge, memory.own)
   const pipeline = createPipeline({
     runDirectory,
@@ -125,7 +136,7 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
   let archive = settings.from === 'none' ? undefined : await kept(remembered())
   // A 304 would hide an archive that is gone.
   if (memory.known && !archive) await pipeline.remember({ known: undefined as never }).catch(() => {})
-  let offered: { archive: KeptArchive; known: Known } | undefined
+  let offered: { archive: KeptArchive; known: Known; confirmedAt: number | undefined } | undefined
   let measured = settings.from !== 'none'
   let wake = Promise.withResolvers<void>()
   let dirty = true
@@ -151,7 +162,7 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
         archive = one.archive
         if (offered === one) offered = undefined
         await pipeline
-          .remember({ known: one.known, confirmedAt: clock.now() })
+          .remember({ known: one.known, ...confirmed(one.confirmedAt) })
           .catch((error) => log.warn({ err: error }, 'what rules are in use could not be written down'))
         await tidy()
         return true
@@ -209,16 +220,37 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
     }
   }
 
+  /** For the archive alone: the service is asked in a way that needs less. */
+  const httpOf = async (): Promise<(Http & { close(): Promise<void> }) | undefined> => {
+    if (settings.from !== 'archive') return undefined
+    const { createHttp } = await import('../../rules/sources/http.ts')
+    const { caFile } = settings.archive
+    const ca = caFile === '' ? {} : { ca: await readFile(caFile, 'utf8') }
+    return createHttp({ env: process.env, userAgent: options.userAgent, timeoutMs: 120_000, ...ca })
+  }
+  const noHttp: Http = { get: () => Promise.reject(new Error('the service is asked by its own way')) }
   const fetcher = async (source: AgentSource): Promise<void> => {
-    const ca = settings.archive.caFile === '' ? {} : { ca: await readFile(settings.archive.caFile, 'utf8') }
-    const http = createHttp({ env: process.env, userAgent: options.userAgent, timeoutMs: 120_000, ...ca })
+    while (!signal.aborted)
+      try {
+        await ask(source)
+      } catch (error) {
+        if (signal.aborted) return
+        log.warn({ err: error }, 'the source could not be asked')
+        tell('SourceRefused', `Fault: the source cannot be asked: ${(error as Error).message}`)
+        await clock.sleep(FAULT_WAIT_MS, signal).catch(() => {})
+      }
+  }
+  const ask = async (source: AgentSource): Promise<void> => {
+    const http = await httpOf()
     let failures = 0
     let waitMs = firstFetchMs ?? firstFetch(random())
     try {
       while (!signal.aborted) {
         await clock.sleep(waitMs, signal)
         const known = offered?.known ?? remembered()
-        const asked = await source.ask({ known, signal, clock, http })
+        const asked = await source.ask({ known, signal, clock, http: http ?? noHttp })
+        const ago = source.confirmedMsAgo()
+        const at = ago === undefined ? undefined : elapsed() - ago
         failures = asked.status === 'refused' ? failures + 1 : 0
         if (asked.status === 'none') {
           measured = false
@@ -232,7 +264,7 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
             const { sha256 } = asked.known
             try {
               await writeDurable(fileOf(sha256), asked.release.archive.bytes)
-              offered = { archive: { file: fileOf(sha256), sha256 }, known: asked.known }
+              offered = { archive: { file: fileOf(sha256), sha256 }, known: asked.known, confirmedAt: at }
               await tidy()
               changed()
             } catch (error) {
@@ -241,15 +273,13 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
             }
           } else if (!offered)
             await pipeline
-              .remember({ confirmedAt: clock.now(), ...(asked.status === 'unchanged' && { known: asked.known }) })
+              .remember({ ...confirmed(at), ...(asked.status === 'unchanged' && { known: asked.known }) })
               .catch((error) => log.warn({ err: error }, 'what the source confirmed could not be written down'))
         }
         waitMs = Math.max(waitMs, source.leastWaitMs())
       }
-    } catch (error) {
-      if (!signal.aborted) log.warn({ err: error }, 'the source is no longer asked')
     } finally {
-      await http.close().catch(() => {})
+      await http?.close().catch(() => {})
     }
   }
   const source =
@@ -258,6 +288,8 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
       : settings.from === 'archive'
         ? archiveSource(settings.archive)
         : undefined
+  for (const name of await readdir(stateDirectory))
+    if (CUT_OFF.test(name)) await rm(join(stateDirectory, name), { force: true }).catch(() => {})
   await tidy()
   const done = Promise.all([worker(), source && fetcher(source), watch?.done]).then(() => {})
   return {
@@ -265,7 +297,7 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
     state: () => ({
       ...pipeline.facts(),
       measured,
-      confirmedAt: Math.max(pipeline.memory().confirmedAt ?? began, 0),
+      confirmedAt,
     }),
   }
 }

@@ -19,5 +19,5 @@ export const archiveSource = ({ address, sha256 }: IdsRulesSettings['archive']):
       shrinkPercent: 100,
     },
   )
-  return { name: source.name, leastWaitMs: () => 0, ask: (context) => source.fetch(context) }
+  return { name: source.name, leastWaitMs: () => 0, confirmedMsAgo: () => 0, ask: (context) => source.fetch(context) }
 }

@@ -52,8 +52,10 @@ const digest = (file: OwnFile) =>
     .digest('hex')
 
 export const createOwnFiles = (judge: JudgeFiles, remembered: readonly OwnFile[]): OwnFiles => {
-  let good = new Map(remembered.map((file) => [at(file), file]))
-  let current: readonly OwnFile[] = remembered
+  // Judged anew: what the platform allowed when it was remembered, it may not allow any more.
+  const still = remembered.filter((file) => judge([{ name: at(file), text: file.text }]).length === 0)
+  let good = new Map(still.map((file) => [at(file), file]))
+  let current: readonly OwnFile[] = still
   let wanted: readonly OwnFile[] | undefined
   /** Contents that the engine refused. */
   const blamed = new Set<string>()

@@ -321,7 +321,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
     const known = refused.get(asked)
     if (known && elapsed() < known.until) return { status: 'refused', reason: known.reason, detail: known.detail }
     const before = memory.trying
-    if (before?.inputs === asked && before.times >= MOST_ENDS && now() - before.at < HOUR)
+    if (before?.inputs === asked && before.times >= MOST_ENDS && Math.abs(now() - before.at) < HOUR)
       return refuse(
         asked,
         new SetRefusal('TestEnded', `Making and testing the set ended the agent ${before.times} times.`),
@@ -381,6 +381,8 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
       )
       return { status: 'in-use' }
     } catch (error) {
+      // Told to end is not ended by the set.
+      if (signal.aborted) await rememberOrTell({ trying: before })
       signal.throwIfAborted()
       const told =
         error instanceof SetRefusal

@@ -57,6 +57,7 @@ export const reloadSeen = async (options: ReloadOptions): Promise<string> => {
   const until = elapsed() + timeMs
   let before: EngineFacts | undefined
   let asked = false
+  let againAt = Number.POSITIVE_INFINITY
   let last = 'Suricata does not answer'
   while (elapsed() < until) {
     signal.throwIfAborted()
@@ -68,12 +69,18 @@ export const reloadSeen = async (options: ReloadOptions): Promise<string> => {
         // Another reload under way is refused: asked again, since the one under way may have read the set before.
         await engine.command('ruleset-reload-nonblocking')
         asked = true
+        againAt = elapsed() + timeMs / 3
         last = 'Suricata has not loaded it yet'
       } else if (facts.lastReload !== before.lastReload || facts.start !== before.start) {
         if (facts.loaded === expected && facts.failed === 0) return ''
         last = `Suricata has ${facts.loaded} rules and ${facts.failed} failed, where ${expected} and none are right`
         // A swap was seen and it is not this set: waiting changes nothing. A new start may still be reading.
         if (facts.start === before.start) return last
+      } else if (elapsed() >= againAt) {
+        // Answered OK, and nothing came of it: Suricata may have lost it. One that still lasts refuses the second, and says so.
+        againAt += timeMs / 3
+        last = 'Suricata has not loaded it yet'
+        await engine.command('ruleset-reload-nonblocking')
       }
     } catch (error) {
       signal.throwIfAborted()

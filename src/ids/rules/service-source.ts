@@ -1,12 +1,13 @@
 /**
  * IDS rules from `sekisho rules`: what is current (`/v1/ids/current`), and the archive by its sha256. The CA is that of the ConfigMap which the
  * certificate job writes, read from the API server and read again when TLS fails; the address is that of the Service, likewise, so that no DNS is
- * needed; the token is read from its file for each request.
+ * needed; the token is read from its file for each request. By Node's own https: another client would cost the agent a quarter of its memory.
  */
 import { readFile } from 'node:fs/promises'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { Agent, request as startRequest } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import { isIP } from 'node:net'
-import { Agent } from 'undici'
 import { z } from 'zod'
 import type { ApiClient } from '../../cluster/api-client.ts'
 import type { IdsRulesSettings } from '../../config/ids.ts'
@@ -25,6 +26,8 @@ export interface AgentSource {
   ask(context: FetchContext): Promise<Asked>
   /** The least wait until the next question, in ms, as the service said last. */
   leastWaitMs(): number
+  /** How long before the last answer somebody said that what it names is the newest, in ms; undefined: nobody told. */
+  confirmedMsAgo(): number | undefined
 }
 
 const CURRENT_BYTES = 64 * 1024
@@ -39,7 +42,7 @@ const current = z.object({
 
 interface Answer {
   readonly status: number
-  readonly headers: Record<string, string | string[] | undefined>
+  readonly headers: IncomingHttpHeaders
   readonly body: Buffer
 }
 interface Way {
@@ -58,6 +61,7 @@ export const serviceSource = (settings: IdsRulesSettings['service'], client: Api
   const name = `sekisho rules at ${base.host}`
   let way: Way | undefined
   let leastWaitMs = LEAST_WAIT_S * 1000
+  let confirmedMsAgo: number | undefined
   let followsNone = ''
 
   const api = async <T>(path: string, signal: AbortSignal): Promise<T> => {
@@ -90,13 +94,7 @@ export const serviceSource = (settings: IdsRulesSettings['service'], client: Api
       : undefined
     const origin = new URL(base)
     if (told) origin.port = told.port
-    const agent = new Agent({
-      connect: { ca, timeout: TIMEOUT_MS, ...(lookup && { lookup }) },
-      headersTimeout: TIMEOUT_MS,
-      bodyTimeout: TIMEOUT_MS,
-      connections: 1,
-      maxHeaderSize: 16 * 1024,
-    })
+    const agent = new Agent({ ca, keepAlive: true, maxSockets: 1, ...(lookup && { lookup }) })
     return { agent, origin: origin.origin }
   }
   /** `NAME.NAMESPACE.svc` has a Service with an address; any other name is DNS's. */
@@ -110,10 +108,9 @@ export const serviceSource = (settings: IdsRulesSettings['service'], client: Api
     const address = spec?.clusterIP ?? ''
     return isIP(address) ? { address, port: base.port || '443' } : undefined
   }
-  const close = async () => {
-    const old = way
+  const close = () => {
+    way?.agent.destroy()
     way = undefined
-    await old?.agent.destroy().catch(() => {})
   }
 
   const once = async (
@@ -127,24 +124,27 @@ export const serviceSource = (settings: IdsRulesSettings['service'], client: Api
     const token = await readFile(settings.tokenFile, 'utf8').catch((cause: Error) => {
       throw new Refusal('Unauthorized', `${settings.tokenFile} cannot be read: ${cause.message}.`, { cause })
     })
-    const { statusCode, headers, body } = await way.agent
-      .request({
-        origin: way.origin,
-        path,
-        method: 'GET',
-        signal,
-        headers: {
-          accept: 'application/json, application/gzip',
-          'accept-encoding': 'identity',
-          authorization: `Bearer ${token.trim()}`,
-          host: base.host,
-          ...(etag === undefined ? {} : { 'if-none-match': etag }),
-        },
-      })
-      .catch((cause) => {
-        throw faultOf(cause, 'connecting', shown)
-      })
-    body.on('error', () => {})
+    const headers = {
+      accept: 'application/json, application/gzip',
+      'accept-encoding': 'identity',
+      authorization: `Bearer ${token.trim()}`,
+      host: base.host,
+      ...(etag === undefined ? {} : { 'if-none-match': etag }),
+    }
+    const { agent, origin } = way
+    const body = await new Promise<IncomingMessage>((resolve, reject) => {
+      const request = startRequest(
+        `${origin}${path}`,
+        { agent, headers, signal, maxHeaderSize: 16 * 1024, timeout: TIMEOUT_MS },
+        resolve,
+      )
+      // No byte for so long, before the answer or in its middle.
+      request.on('timeout', () => request.destroy(Object.assign(new Error('no byte came'), { code: 'ETIMEDOUT' })))
+      request.on('error', reject)
+      request.end()
+    }).catch((cause) => {
+      throw faultOf(signal.aborted ? signal.reason : cause, 'connecting', shown)
+    })
     const chunks: Uint8Array[] = []
     let length = 0
     try {
@@ -154,11 +154,13 @@ export const serviceSource = (settings: IdsRulesSettings['service'], client: Api
         chunks.push(chunk as Uint8Array)
       }
     } catch (cause) {
-      throw cause instanceof Refusal ? cause : faultOf(cause, `after ${length} bytes`, shown)
+      throw cause instanceof Refusal
+        ? cause
+        : faultOf(signal.aborted ? signal.reason : cause, `after ${length} bytes`, shown)
     } finally {
       body.destroy()
     }
-    return { status: statusCode, headers, body: Buffer.concat(chunks) }
+    return { status: body.statusCode ?? 0, headers: body.headers, body: Buffer.concat(chunks) }
   }
   const get = async (
     path: string,
@@ -173,7 +175,7 @@ export const serviceSource = (settings: IdsRulesSettings['service'], client: Api
     } catch (error) {
       signal.throwIfAborted()
       // The CA or the address of the Service may have changed since they were read.
-      await close()
+      close()
       if (fresh || !(error instanceof Refusal) || !['TlsRefused', 'Unreachable', 'TimedOut'].includes(error.code))
         throw error
       return once(path, maxBytes, etag, both)
@@ -191,10 +193,14 @@ export const serviceSource = (settings: IdsRulesSettings['service'], client: Api
 
   const source = ruleSource('ids', name, async ({ known, signal, clock }) => {
     followsNone = ''
+    confirmedMsAgo = undefined
     const path = '/v1/ids/current'
     const answer = await get(path, CURRENT_BYTES, known ? `"${known.sha256}"` : undefined, signal)
     const interval = Number(text(answer.headers['sekisho-interval']))
     leastWaitMs = Math.max(LEAST_WAIT_S, Number.isFinite(interval) ? Math.min(interval, 3600) : 0) * 1000
+    // Without the header nobody told, and rules age on: the service answers although its own source may long be gone.
+    const seconds = text(answer.headers['sekisho-confirmed-seconds'])
+    confirmedMsAgo = /^\d{1,12}$/.test(seconds) ? Number(seconds) * 1000 : undefined
     if (answer.status === 304 && known)
       return { status: 'unchanged', reason: 'NotModified', detail: `${name}: still ${known.version}.`, known }
     if (answer.status === 404) {
@@ -230,6 +236,7 @@ export const serviceSource = (settings: IdsRulesSettings['service'], client: Api
   return {
     name,
     leastWaitMs: () => leastWaitMs,
+    confirmedMsAgo: () => confirmedMsAgo,
     async ask(context) {
       const asked = await source.fetch(context)
       return followsNone === '' ? asked : { status: 'none', detail: followsNone }

@@ -24,7 +24,10 @@ export interface IdsRulesState {
   readonly failed: number
   /** Whether age counts: a source is followed, and it has rules. */
   readonly measured: boolean
-  /** When the source last confirmed that the rules in use are the newest, in ms since 1970; where it never did, when the agent began. */
+  /**
+   * When it was last confirmed that the rules in use are the newest, in ms of the process's clock that only rises (negative: before it began);
+   * where nobody ever did, when the agent began. Whoever sets the node's clock changes no age.
+   */
   readonly confirmedAt: number
 }
 

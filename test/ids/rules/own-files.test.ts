@@ -72,3 +72,12 @@ t.test('createOwnFiles() begins with what is remembered, before the cluster is h
   t.same(texts(own), [])
   t.end()
 })
+
+t.test('createOwnFiles() does not go back to what is remembered and not allowed any more', (t) => {
+  const file = { configMap: 'a', key: 'a.rules', text: 'bad' }
+  const own = createOwnFiles(judge, [file, { configMap: 'b', key: 'b.rules', text: rule(2) }])
+  t.same(texts(own), [`b/b.rules=${rule(2)}`])
+  t.same(own.take([map('a', { 'a.rules': 'bad' })]), ['a/a.rules:1: no rule; it is left out'])
+  t.same(texts(own), [])
+  t.end()
+})

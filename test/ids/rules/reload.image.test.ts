@@ -23,7 +23,16 @@ const goodDetects = async (t: Test, word = 2_100_003, rules = 20) => {
     ({ reload, expected }) => reload === 'verified' && expected === base + rules,
     'good',
   )
-  t.match(await station.counts(), { rules_loaded: base + rules, rules_failed: 0 })
+  // Where Suricata is started anew meanwhile, it does not answer for a while, and what was seen before is still told.
+  let counts: Awaited<ReturnType<typeof station.counts>> | undefined
+  await eventually(
+    async () => {
+      counts = await station.counts().catch(() => undefined)
+      return counts?.rules_loaded === base + rules ? true : undefined
+    },
+    () => `Suricata has ${JSON.stringify(counts)}, not ${base + rules} rules`,
+  )
+  t.equal(counts?.rules_failed, 0)
   await station.detects(`word-${word}-end`, word)
   return state
 }
@@ -46,25 +55,35 @@ t.test('startAgentRules() takes an archive into use, and its rules detect', asyn
 })
 
 let next = 30
-for (const how of ['empty', 'comments', 'garbage', 'missing', 'directory', 'swallow'])
+for (const how of ['empty', 'comments', 'garbage', 'missing', 'directory'])
   t.test(
     `startAgentRules() puts the good set back where a reload is answered OK and the file was: ${how}`,
     async (t) => {
       const rules = next++
       station.sabotage(how)
-      await station.startAgent({ limits: { reloadMs: 8000, againMs: 2000 } })
+      await station.startAgent({ limits: { reloadMs: 5000, againMs: 1000 } })
       serve(archiveOf({ 'a.rules': rulesFrom(2_100_000, rules) }))
       const note = await station.event('RulesTakenBack', /was not seen to run/)
-      if (how !== 'swallow') t.match(note, /Suricata has \d+ rules and \d+ failed|Suricata has not loaded it yet/)
+      t.match(note, /Suricata has \d+ rules and \d+ failed|Suricata has not loaded it yet/)
       // What passes is tried again, and taken.
       await goodDetects(t, 2_100_000 + rules - 1, rules)
     },
   )
 
+t.test('startAgentRules() asks again where a reload is answered OK and lost', async (t) => {
+  const rules = next++
+  station.sabotage('swallow')
+  await station.startAgent({ limits: { reloadMs: 9000, againMs: 2000 } })
+  serve(archiveOf({ 'a.rules': rulesFrom(2_100_000, rules) }))
+  await goodDetects(t, 2_100_000 + rules - 1, rules)
+  t.ok(station.said().some(({ sabotage }) => sabotage === 'swallow'))
+  t.notOk(station.said().some(({ event }) => event === 'RulesTakenBack'))
+})
+
 t.test('startAgentRules() says unverified where the good set does not come back either, and mends it', async (t) => {
   const rules = next++
   station.sabotage('empty', 'comments', 'missing')
-  await station.startAgent({ limits: { reloadMs: 8000, againMs: 2000 } })
+  await station.startAgent({ limits: { reloadMs: 5000, againMs: 1000 } })
   serve(archiveOf({ 'a.rules': rulesFrom(2_100_000, rules) }))
   await station.event('RulesUnverified', /neither/)
   t.ok(station.said().some(({ state }) => state?.reload === 'unverified' && state.detail !== ''))

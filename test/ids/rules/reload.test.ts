@@ -28,7 +28,12 @@ const scenes: Record<string, Scene> = {
   'the right counts without a swap': {
     looks: [['a', 9, 0]],
     seen: /^Suricata has not loaded it yet, after 10 s$/,
-    reloads: 1,
+    reloads: 3,
+  },
+  'a reload that was answered and lost': {
+    looks: [...Array.from({ length: 5 }, () => ['a', 5, 0] as const), ['b', 9, 0]],
+    seen: '',
+    reloads: 2,
   },
   'a swap to no rules': {
     looks: [

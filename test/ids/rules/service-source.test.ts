@@ -38,7 +38,8 @@ const server = https.createServer({ cert: first.cert, key: first.key }, (request
   if (answer && request.url === '/v1/ids/current') response.writeHead(answer.status, answer.headers).end(answer.body)
   else if (request.url === `/v1/ids/archives/${sha256}`) response.writeHead(200).end(bytes)
   else if (request.url !== '/v1/ids/current') response.writeHead(404).end('{}')
-  else if (etag === `"${sha256}"`) response.writeHead(304, { 'sekisho-interval': '90' }).end()
+  else if (etag === `"${sha256}"`)
+    response.writeHead(304, { 'sekisho-interval': '90', 'sekisho-confirmed-seconds': '7200' }).end()
   else {
     response.writeHead(200, { etag: `"${sha256}"` })
     response.end(JSON.stringify({ version: 'content-1', sha256, bytes: archive.length }))
@@ -96,6 +97,7 @@ t.test(
     t.match(await ask(known), { status: 'unchanged', reason: 'NotModified' })
     t.match(seen.at(-1), { token: 'Bearer two', etag: `"${sha256}"` })
     t.equal(source.leastWaitMs(), 90_000)
+    t.equal(source.confirmedMsAgo(), 7_200_000, 'its source told two hours ago')
   },
 )
 
@@ -137,6 +139,7 @@ for (const [what, [given, wanted]] of Object.entries(answers))
   t.test(`serviceSource() where the service ${what}`, async (t) => {
     answer = given
     t.match(await ask(known), wanted)
+    t.equal(source.confirmedMsAgo(), undefined, 'which confirms nothing')
     answer = undefined
   })
 
