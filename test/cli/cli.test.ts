@@ -104,7 +104,7 @@ t.test('sekisho config check', async (t) => {
   t.test('config check exits with 2 for a part that is none', async (t) => {
     t.match(await run('config', 'check', file, '--part', 'wbhook'), {
       code: 2,
-      stderr: /--part must be webhook, rules, certs/,
+      stderr: /--part must be webhook, rules, guard, ids, certs/,
     })
   })
   t.test('config check takes the files of the installation', async (t) => {

@@ -141,7 +141,7 @@ t.test('startClusterCache notices a connection that is silent although it is ope
   await synced(AbortSignal.timeout(30_000))
   proxy.freeze()
   await cluster.api('POST', '/api/v1/nodes', node('late'))
-  const doubt = await until('the silence is noticed', doubts, (all) => all.length === 6)
+  const doubt = await until('the silence is noticed', doubts, (all) => all.length === 7)
   t.match(doubt.join(), 'nodes: no connection')
   proxy.mend()
   await until(
