@@ -7,6 +7,7 @@
  * be written is decided from the newest state when it is written, not when it was noticed. Knows no clock, client or log.
  */
 import { isDeepStrictEqual } from 'node:util'
+import type { Finding } from '../../api/finding.ts'
 import type { IdsLeaseView } from '../../api/ids.ts'
 import type { IdsPodView } from '../../api/views.ts'
 import type { GuardConfig } from '../../config/guard.ts'
@@ -14,7 +15,7 @@ import { watches } from '../coverage.ts'
 import { inGrace } from './grace.ts'
 import { createNamespaceBook, type NamespaceBook } from './namespace-book.ts'
 import { entryOf, look, type NodeEntry } from './node-book.ts'
-import { nodeTidings, standingOfNode } from './node-tidings.ts'
+import { nodeGone, nodeTidings, standingOfNode } from './node-tidings.ts'
 import { createReach } from './reach.ts'
 import type { EventDraft, Tidings } from './tables.ts'
 import { keepsOff, taintForm, taintPatch } from './taint.ts'
@@ -27,6 +28,8 @@ export interface Step {
   readonly namespaces: readonly string[]
   /** Nodes that became blind while a namespace of ours can reach them: which Pods run there should be looked at. */
   readonly lookAt: readonly string[]
+  /** What is over with nodes that are gone. */
+  readonly findings: readonly Finding[]
   /** When to step again though nothing changes, by the clock that only rises. */
   readonly again: number | undefined
 }
@@ -73,6 +76,7 @@ export function createKeeper(settings: GuardConfig): Keeper {
   const marked = new Set<string>()
   const due = new Map<string, number>()
   const lookAt = new Set<string>()
+  const over: Finding[] = []
   let grace: ReadonlyMap<string, number> = new Map()
   let daemonSet: KeptDaemonSet | null = null
   const reach = createReach(settings.guard, () =>
@@ -92,6 +96,8 @@ export function createKeeper(settings: GuardConfig): Keeper {
     const view = views.get(name)
     due.delete(name)
     if (view === undefined) {
+      const gone = entries.get(name)
+      if (gone !== undefined) over.push(...nodeGone(gone, times))
       entries.delete(name)
       lookAt.delete(name)
       book.mark(reach.node(name, undefined, undefined))
@@ -178,6 +184,7 @@ export function createKeeper(settings: GuardConfig): Keeper {
         untaint: names(off),
         namespaces: spaces.write,
         lookAt: toLook,
+        findings: over.splice(0),
         again: times2.length === 0 ? undefined : times2.reduce((a, b) => Math.min(a, b)),
       }
     },
@@ -196,7 +203,7 @@ export function createKeeper(settings: GuardConfig): Keeper {
     },
     everything: () => {
       markAll()
-      book.markAll()
+      book.begin()
     },
     entry: (node) => entries.get(node),
     spaces: (times) => book.step(times).write,

@@ -12,14 +12,22 @@ import {
   sameInKind,
 } from './condition.ts'
 import { type NamespaceEntry, openText } from './namespace-entry.ts'
-import { namespaceTidings, standingOfNamespace } from './namespace-tidings.ts'
+import {
+  NOTHING_STANDS,
+  namespaceLeft,
+  namespaceTidings,
+  type Standing,
+  standingIn,
+  standingNow,
+  standingOfNamespace,
+} from './namespace-tidings.ts'
 import type { Area, Reach } from './reach.ts'
 import type { EventDraft, Tidings } from './tables.ts'
 import type { KeptNamespace, Times } from './views.ts'
 
 export interface NamespaceWrite extends Tidings {
-  /** A merge patch; it fails where another changed the namespace meanwhile. */
-  readonly patch: object
+  /** A merge patch; it fails where another changed the namespace meanwhile. Undefined: there is only something to tell. */
+  readonly patch: object | undefined
 }
 
 export interface NamespaceCounts {
@@ -32,7 +40,8 @@ export interface NamespaceBook {
   /** Returns nodes that became or ceased to be reached. */
   set(name: string, view: KeptNamespace | undefined): readonly string[]
   mark(names: readonly string[]): void
-  markAll(): void
+  /** Who begins to lead looks at everything once, and believes the annotations: another told what stands in them. */
+  begin(): void
   step(times: Times): { readonly write: readonly string[]; readonly again: number | undefined }
   write(name: string, times: Times): NamespaceWrite | undefined
   standing(times: Times): EventDraft[]
@@ -60,6 +69,9 @@ export function createNamespaceBook(settings: GuardConfig, reach: Reach, nodes: 
   const marked = new Set<string>()
   const due = new Map<string, number>()
   const wordsAt = new Map<string, number>()
+  // What was told by us, or by who led before us. An annotation that comes later may be anybody's, and keeps nothing quiet.
+  const told = new Map<string, Standing>()
+  let believes = true
   let doubted: string | undefined
   let none = true
 
@@ -71,7 +83,7 @@ export function createNamespaceBook(settings: GuardConfig, reach: Reach, nodes: 
     if (view === undefined || protection === undefined || area === undefined) {
       entries.delete(name)
       wordsAt.delete(name)
-      return view?.annotations[ANNOTATION.coverage] !== undefined
+      return view?.annotations[ANNOTATION.coverage] !== undefined || told.has(name)
     }
     const state = states.get(area) ?? coveredState(area, nodes(), settings.guard.allowNoNodes, doubted)
     states.set(area, state)
@@ -79,8 +91,11 @@ export function createNamespaceBook(settings: GuardConfig, reach: Reach, nodes: 
     const open = overrides.length === 0 ? undefined : overrides.map(openText).join(', ')
     const is = parseCondition(view.annotations[ANNOTATION.coverage])
     const should = nextCondition(is, state, open, times.cluster)
-    entries.set(name, { view, protection, area, overrides, is, should })
+    const entry = { view, protection, area, overrides, is, should }
+    entries.set(name, entry)
     const ends = overrides.map(({ until }) => times.monotonic + Math.max(0, until - times.cluster))
+    const before = told.get(name) ?? NOTHING_STANDS
+    if (!isDeepStrictEqual(before, standingNow(entry, before))) return wake(name, ends) || true
     if (isDeepStrictEqual(is, should)) return wake(name, ends)
     if (!sameInKind(is, should)) return wake(name, ends) || true
     const words = (wordsAt.get(name) ?? Number.NEGATIVE_INFINITY) + WORDS_MS
@@ -95,12 +110,25 @@ export function createNamespaceBook(settings: GuardConfig, reach: Reach, nodes: 
     for (const name of views.keys()) marked.add(name)
   }
 
+  const keepTold = (name: string, standing: Standing) => {
+    if (standing.size === 0) told.delete(name)
+    else told.set(name, standing)
+  }
+  const believe = (name: string, view: KeptNamespace) =>
+    keepTold(
+      name,
+      protectionOf(view) === 'true'
+        ? standingIn(parseCondition(view.annotations[ANNOTATION.coverage]))
+        : NOTHING_STANDS,
+    )
+
   return {
     set: (name, view) => {
       const before = views.get(name)
       if (view === undefined) views.delete(name)
       else views.set(name, view)
       marked.add(name)
+      if (believes && view !== undefined) believe(name, view)
       const places = ({ labels, annotations }: KeptNamespace) => ({
         protection: labels[LABEL.protected],
         annotations: { ...annotations, [ANNOTATION.coverage]: undefined },
@@ -112,8 +140,13 @@ export function createNamespaceBook(settings: GuardConfig, reach: Reach, nodes: 
     mark: (names) => {
       for (const name of names) marked.add(name)
     },
-    markAll,
+    begin: () => {
+      markAll()
+      told.clear()
+      for (const [name, view] of views) believe(name, view)
+    },
     step: (times) => {
+      believes = false
       // The first node and the last one change what an empty reach means.
       if (none !== (nodes() === 0)) {
         none = !none
@@ -130,19 +163,23 @@ export function createNamespaceBook(settings: GuardConfig, reach: Reach, nodes: 
     write: (name, times) => {
       if (marked.has(name)) visit(name, new Map(), times)
       const view = views.get(name)
-      if (view === undefined) return undefined
       const entry = entries.get(name)
-      const { resourceVersion, uid, annotations } = view
-      const patchOf = (value: string | null) => ({
+      const before = told.get(name) ?? NOTHING_STANDS
+      const now = entry === undefined ? NOTHING_STANDS : standingNow(entry, before)
+      keepTold(name, now)
+      const patchOf = ({ resourceVersion, uid }: KeptNamespace, value: string | null) => ({
         metadata: { resourceVersion, uid, annotations: { [ANNOTATION.coverage]: value } },
       })
-      if (entry === undefined)
-        return annotations[ANNOTATION.coverage] === undefined
-          ? undefined
-          : { patch: patchOf(null), findings: [], events: [] }
-      if (isDeepStrictEqual(entry.is, entry.should)) return undefined
+      const orNothing = (write: NamespaceWrite) =>
+        write.patch === undefined && write.findings.length === 0 ? undefined : write
+      if (view === undefined || entry === undefined) {
+        const patch = view?.annotations[ANNOTATION.coverage] === undefined ? undefined : patchOf(view, null)
+        return orNothing({ patch, findings: namespaceLeft(name, before, times), events: [] })
+      }
+      const tidings = namespaceTidings(entry, before, now, settings, times)
+      if (isDeepStrictEqual(entry.is, entry.should)) return orNothing({ patch: undefined, ...tidings })
       wordsAt.set(name, times.monotonic)
-      return { patch: patchOf(JSON.stringify(entry.should)), ...namespaceTidings(entry, settings, times) }
+      return { patch: patchOf(view, JSON.stringify(entry.should)), ...tidings }
     },
     standing: (times) => [...entries.values()].flatMap((entry) => standingOfNamespace(entry, settings, times)),
     protection: (name) => protectionOf(views.get(name)),

@@ -5,41 +5,79 @@ import type { GuardConfig } from '../../config/guard.ts'
 import type { Override } from '../overrides.ts'
 import type { CoveredCondition } from './condition.ts'
 import { type NamespaceEntry, openText } from './namespace-entry.ts'
-import { type EventDraft, finding, type Tidings } from './tables.ts'
+import { type EventDraft, type FindingKind, finding, type Tidings } from './tables.ts'
 import type { Times } from './views.ts'
 
 type Settings = Pick<GuardConfig, 'events'>
 
+/** The findings that stand about a namespace, each with its occasion: told again when that changes, resolved when it is gone. */
+export type Standing = ReadonlyMap<FindingKind, string>
+export const NOTHING_STANDS: Standing = new Map()
+
 const KINDS = { [ANNOTATION.breakGlass]: 'BreakGlassOpen', [ANNOTATION.allowUncovered]: 'UncoveredAllowed' } as const
+const OVERRIDES = [ANNOTATION.breakGlass, ANNOTATION.allowUncovered] as const
 const NAMES = 10
 
-/** Told together with the write of the condition. Of a namespace in audit only Events are made. */
-export function namespaceTidings(entry: NamespaceEntry, settings: Settings, times: Times): Tidings {
-  const { view, protection, is, should, overrides } = entry
-  const findings: Finding[] = []
-  const events: EventDraft[] = []
-  const namespace = view.name
-  const told = (kind: 'NamespaceUncovered' | Kind, action: string, why: string, evidence: Finding['evidence']) => {
-    if (protection === 'true') findings.push(finding(kind, action, { namespace }, why, evidence, times.cluster))
-  }
-  if (is?.status !== should.status) {
-    if (should.status === 'False') told('NamespaceUncovered', 'detected', sentence(entry), evidence(entry))
-    else if (is?.status === 'False' && should.status === 'True') {
-      told('NamespaceUncovered', 'resolved', `namespace ${namespace}: ${should.message}`, {})
-      events.push(event(entry, 'Covered', should.message, occasion(should, settings, times)))
-    }
-  }
-  const before = opened(is)
-  for (const one of overrides)
-    if (!before.includes(openText(one)))
-      told(KINDS[one.key], 'opened', openSentence(namespace, one), { until: new Date(one.until).toISOString() })
-  const now = overrides.map(({ key }) => key)
-  for (const key of [ANNOTATION.breakGlass, ANNOTATION.allowUncovered] as const)
-    if (!now.includes(key) && before.some((text) => text.startsWith(`${short(key)} `)))
-      told(KINDS[key], 'resolved', `namespace ${namespace}: ${key} is over`, {})
-  return { findings, events: [...events, ...standingOfNamespace(entry, settings, times)] }
+/** What stands now. Of a namespace in audit only Events are made. While nothing is known, what stood before stays. */
+export function standingNow({ protection, should, overrides }: NamespaceEntry, before: Standing): Standing {
+  if (protection !== 'true') return NOTHING_STANDS
+  const uncovered = should.status === 'False' || (should.status === 'Unknown' && before.has('NamespaceUncovered'))
+  return new Map<FindingKind, string>([
+    ...(uncovered ? [['NamespaceUncovered', ''] as const] : []),
+    ...overrides.map((one) => [KINDS[one.key], openText(one)] as const),
+  ])
 }
-type Kind = (typeof KINDS)[keyof typeof KINDS]
+
+/** What stood when the condition was written, as far as it says: for who leads after another. */
+export function standingIn(condition: CoveredCondition | undefined): Standing {
+  const open = condition?.open?.split(', ') ?? []
+  return new Map<FindingKind, string>([
+    ...(condition?.status === 'False' ? [['NamespaceUncovered', ''] as const] : []),
+    ...open.flatMap((text) =>
+      OVERRIDES.filter((key) => text.startsWith(`${short(key)} `)).map((key) => [KINDS[key], text] as const),
+    ),
+  ])
+}
+
+/** Told together with the write of the condition. */
+export function namespaceTidings(
+  entry: NamespaceEntry,
+  before: Standing,
+  now: Standing,
+  settings: Settings,
+  times: Times,
+): Tidings {
+  const { view, is, should, overrides } = entry
+  const namespace = view.name
+  const told = (kind: FindingKind, action: string, why: string, evidence: Finding['evidence']) =>
+    finding(kind, action, { namespace }, why, evidence, times.cluster)
+  const isNew = (kind: FindingKind) => now.has(kind) && now.get(kind) !== before.get(kind)
+  const findings = [
+    ...(isNew('NamespaceUncovered') ? [told('NamespaceUncovered', 'detected', sentence(entry), evidence(entry))] : []),
+    ...overrides
+      .filter(({ key }) => isNew(KINDS[key]))
+      .map((one) =>
+        told(KINDS[one.key], 'opened', openSentence(namespace, one), { until: new Date(one.until).toISOString() }),
+      ),
+    ...[...before.keys()].filter((kind) => !now.has(kind)).map((kind) => over(kind, entry, times)),
+  ]
+  const events = standingOfNamespace(entry, settings, times)
+  if (is?.status !== 'False' || should.status !== 'True') return { findings, events }
+  return { findings, events: [event(entry, 'Covered', should.message, occasion(should, settings, times)), ...events] }
+}
+
+/** What stood about a namespace that is gone or asks for no protection any more. */
+export const namespaceLeft = (namespace: string, before: Standing, times: Times): readonly Finding[] =>
+  [...before.keys()].map((kind) =>
+    finding(kind, 'resolved', { namespace }, `namespace ${namespace}: it is protected no more`, {}, times.cluster),
+  )
+
+function over(kind: FindingKind, { view, protection, should }: NamespaceEntry, { cluster }: Times): Finding {
+  const key = OVERRIDES.find((one) => KINDS[one] === kind)
+  const left = key === undefined ? should.message : `${key} is over`
+  const why = protection === 'true' ? left : 'it is in audit'
+  return finding(kind, 'resolved', { namespace: view.name }, `namespace ${view.name}: ${why}`, {}, cluster)
+}
 
 /** The Events of what holds now. */
 export function standingOfNamespace(entry: NamespaceEntry, settings: Settings, times: Times): EventDraft[] {
@@ -53,7 +91,6 @@ export function standingOfNamespace(entry: NamespaceEntry, settings: Settings, t
 }
 
 const short = (key: string) => key.slice(key.indexOf('/') + 1)
-const opened = (condition: CoveredCondition | undefined): readonly string[] => condition?.open?.split(', ') ?? []
 
 const bucket = (since: number, { events }: Settings, { cluster }: Times): number =>
   Math.max(0, Math.floor((cluster - since) / (events.repeatMinutes * 60_000)))

@@ -23,13 +23,21 @@ export function nodeTidings(entry: NodeEntry, settings: Settings, times: Times):
   }
   if (is === 'none') return { findings: [], events: [] }
   const over = decision.reason === '' ? '' : TAINT_REASONS[decision.reason as keyof typeof TAINT_REASONS]
-  const resolved = (kind: 'NodeBlind' | 'IdsLost'): Finding =>
-    finding(kind, 'resolved', { node }, `node ${node}: ${over}`, evidence(entry), times.cluster)
-  const lost = is === 'kept' || is === 'waived'
   return {
-    findings: [resolved('NodeBlind'), ...(lost ? [resolved('IdsLost')] : [])],
+    findings: resolved(entry, over, times),
     events: [{ reason: 'IdsReady', name: node, uid: view.uid, note: over, occasion: `${taintedSince(view.taints)}` }],
   }
+}
+
+/** What is over with a node that is gone: one that joins by the same name is told of anew. */
+export const nodeGone = (entry: NodeEntry, times: Times): readonly Finding[] =>
+  taintForm(entry.view.taints) === 'none' ? [] : resolved(entry, 'it does not exist any more', times)
+
+function resolved(entry: NodeEntry, why: string, { cluster }: Times): readonly Finding[] {
+  const { name: node, taints } = entry.view
+  const is = taintForm(taints)
+  const kinds = is === 'kept' || is === 'waived' ? (['NodeBlind', 'IdsLost'] as const) : (['NodeBlind'] as const)
+  return kinds.map((kind) => finding(kind, 'resolved', { node }, `node ${node}: ${why}`, evidence(entry), cluster))
 }
 
 /** The Event of a node that bears our taint now. */

@@ -18,7 +18,7 @@ import { createEventWriter } from './events.ts'
 import type { GuardMetrics, Work } from './metrics.ts'
 import { projectKeptNamespace, projectKeptNode } from './project.ts'
 import { createQueue, type Kind } from './queue.ts'
-import { podsOn } from './unwatched.ts'
+import { type PodsThere, podsOn } from './unwatched.ts'
 import type { LoopWatches } from './watches.ts'
 
 export interface LoopOptions {
@@ -65,12 +65,17 @@ const TRIES = 8
 const RETRY_MAX_MS = 30_000
 const LONGEST_WAIT_MS = 2 ** 31 - 1
 
+const staticText = (node: string, namespace: string, pod: string): string =>
+  `static Pod ${pod} of node ${node} runs in namespace ${namespace}: no admission ever saw it`
+
 export function createLoop(options: LoopOptions): Loop {
   const { client, keeper, time, instance, leads, metrics, found, log, signal, monotonic } = options
   const events = createEventWriter(client, instance, () => time.now() ?? 0)
   const heard = new Map<string, number>()
   const failures = new Map<string, number>()
   const toldFindings = new Map<string, string>()
+  const statics = new Map<string, ReadonlyMap<string, Finding>>()
+  const asked = new Set<string>()
   let watches: LoopWatches | undefined
   let timer: NodeJS.Timeout | undefined
   let timerAt = Number.POSITIVE_INFINITY
@@ -119,9 +124,10 @@ export function createLoop(options: LoopOptions): Loop {
   const tell = (findings: readonly Finding[], drafts: readonly EventDraft[]) => {
     for (const one of findings) {
       // Tried twice is told once; but over and begun anew is told again.
-      if (toldFindings.get(one.id) === one.action) continue
+      const what = `${one.action} ${one.evidence['until'] ?? ''}`
+      if (toldFindings.get(one.id) === what) continue
       toldFindings.delete(one.id)
-      toldFindings.set(one.id, one.action)
+      toldFindings.set(one.id, what)
       if (toldFindings.size > 20_000) toldFindings.delete(toldFindings.keys().next().value!)
       metrics().found(one.kind)
       found(one)
@@ -199,6 +205,7 @@ export function createLoop(options: LoopOptions): Loop {
       const write = leads() ? keeper.write(name, times()) : undefined
       if (write === undefined) return
       tell(write.findings, [])
+      if (write.patch === undefined) return
       const raw = await client.request<never>('PATCH', `/api/v1/namespaces/${encodeURIComponent(name)}`, {
         body: write.patch,
         contentType: 'application/merge-patch+json',
@@ -210,23 +217,51 @@ export function createLoop(options: LoopOptions): Loop {
 
   const look = async (node: string): Promise<'done'> => {
     const entry = keeper.entry(node)
-    if (entry?.sight.kind !== 'blind' || time.now() === undefined) return 'done'
-    const there = await podsOn(client, node, (namespace) => keeper.protection(namespace) !== undefined, signal)
+    const before = statics.get(node) ?? new Map<string, Finding>()
+    const onlyStatics = asked.delete(node) || entry?.sight.kind !== 'blind'
+    if (time.now() === undefined || (onlyStatics && before.size === 0)) return 'done'
+    const wanted = (namespace: string) => keeper.protection(namespace) !== undefined
+    const there = entry === undefined ? new Map<string, never>() : await podsOn(client, node, wanted, signal)
     const now = time.now() ?? 0
+    const seen = staticPods(node, there, now)
+    if (seen.size === 0) statics.delete(node)
+    else statics.set(node, seen)
+    for (const [id, { subject }] of before) {
+      if (seen.has(id)) continue
+      const why = `static Pod ${subject.pod} of node ${node} is gone, or its namespace ${subject.namespace} is protected no more`
+      tell([finding('StaticPod', 'resolved', subject, why, {}, now)], [])
+    }
+    tell([...seen.values()], [])
+    if (onlyStatics) return 'done'
     const occasion = `${node}/${Math.floor(now / 1000)}`
-    for (const [namespace, { names, statics }] of there) {
+    for (const [namespace, { names, statics: own }] of there) {
       const uid = keeper.uid(namespace)
       const note = `node ${node} is blind, and ${names.length === 1 ? '1 Pod' : `${names.length} Pods`} of this namespace run there: ${some(names)}`
       const events: EventDraft[] = [{ reason: 'UnwatchedPods', name: namespace, uid, note, occasion }]
-      const findings = statics.map((pod) => {
-        const why = `static Pod ${pod} of node ${node} runs in namespace ${namespace}: no admission ever saw it`
-        events.push({ reason: 'StaticPod', name: namespace, uid, note: why, occasion: `${node}/${pod}` })
-        return finding('StaticPod', 'detected', { namespace, pod, node }, why, {}, now)
-      })
-      tell(keeper.protection(namespace) === 'true' ? findings : [], events)
+      for (const pod of own)
+        events.push({
+          reason: 'StaticPod',
+          name: namespace,
+          uid,
+          note: staticText(node, namespace, pod),
+          occasion: `${node}/${pod}`,
+        })
+      tell([], events)
     }
     return 'done'
   }
+  /** The findings of static Pods on a node, by their id. */
+  const staticPods = (node: string, there: ReadonlyMap<string, PodsThere>, now: number): ReadonlyMap<string, Finding> =>
+    new Map(
+      [...there]
+        .filter(([namespace]) => keeper.protection(namespace) === 'true')
+        .flatMap(([namespace, { statics: own }]) =>
+          own.map((pod) =>
+            finding('StaticPod', 'detected', { namespace, pod, node }, staticText(node, namespace, pod), {}, now),
+          ),
+        )
+        .map((one) => [one.id, one] as const),
+    )
   const WORK: Readonly<Record<Work, (key: string) => Promise<'done' | 'stale'>>> = {
     taint: writeNode,
     untaint: writeNode,
@@ -252,12 +287,16 @@ export function createLoop(options: LoopOptions): Loop {
     doubtSince = undefined
     keeper.doubt(undefined)
     const todo = keeper.step(times(), watches?.replaced() ?? new Map())
-    const { taint, untaint, namespaces, lookAt, again } = todo
+    const { taint, untaint, namespaces, lookAt, findings, again } = todo
     if (leads()) {
+      tell(findings, [])
       for (const name of taint) queue.add('taint', name)
       for (const name of untaint) queue.add('untaint', name)
       for (const name of namespaces) queue.add('namespace', name)
-      for (const name of lookAt) queue.add('look', name)
+      for (const name of lookAt) {
+        asked.delete(name)
+        queue.add('look', name)
+      }
     }
     // What asked for no write needs no measure of how long one took.
     for (const name of heard.keys()) if (!queue.has('taint', name) && !queue.has('untaint', name)) heard.delete(name)
@@ -273,7 +312,13 @@ export function createLoop(options: LoopOptions): Loop {
   }
 
   const standing = setInterval(() => {
-    if (mayWrite()) tell([], keeper.standing(times()))
+    if (!mayWrite()) return
+    tell([], keeper.standing(times()))
+    // No watch tells that a static Pod ended, so the few nodes that have one are asked.
+    for (const node of statics.keys()) {
+      if (!queue.has('look', node)) asked.add(node)
+      queue.add('look', node)
+    }
   }, MINUTE).unref()
   signal.addEventListener('abort', () => {
     clearInterval(standing)
@@ -291,6 +336,8 @@ export function createLoop(options: LoopOptions): Loop {
       at(monotonic())
     },
     leading: (leading) => {
+      // Another may tell and resolve meanwhile.
+      toldFindings.clear()
       if (!leading) return queue.clear()
       keeper.everything()
       at(monotonic())

@@ -34,7 +34,8 @@ function settle(keeper: Keeper, world: World, monotonic: number, cluster = NOW +
   const written: string[] = []
   for (let round = 0; round < 10; round++) {
     const times = { monotonic, cluster }
-    const { taint, untaint, namespaces } = keeper.step(times, new Map())
+    const { taint, untaint, namespaces, findings } = keeper.step(times, new Map())
+    written.push(...findings.map(({ kind, action }) => `${kind} ${action}`))
     if (taint.length + untaint.length + namespaces.length === 0) return written
     for (const name of [...taint, ...untaint]) {
       const write = keeper.nodeWrite(name, times)
@@ -47,6 +48,8 @@ function settle(keeper: Keeper, world: World, monotonic: number, cluster = NOW +
     for (const name of namespaces) {
       const write = keeper.write(name, times)
       if (write === undefined) continue
+      written.push(...write.findings.map(({ kind, action }) => `${kind} ${action}`))
+      if (write.patch === undefined) continue
       const text = (write.patch as { metadata: { annotations: Record<string, string | null> } }).metadata.annotations[
         ANNOTATION.coverage
       ]
@@ -54,7 +57,6 @@ function settle(keeper: Keeper, world: World, monotonic: number, cluster = NOW +
       const { [ANNOTATION.coverage]: _, ...rest } = before.annotations
       world.namespaces.set(name, { ...before, annotations: text ? { ...rest, [ANNOTATION.coverage]: text } : rest })
       keeper.namespace(name, world.namespaces.get(name))
-      written.push(...write.findings.map(({ kind, action }) => `${kind} ${action}`))
     }
   }
   throw new Error('it never comes to rest')
@@ -222,6 +224,61 @@ t.test('keeper: break-glass is told when it opens and when its time is over', as
   t.ok(again !== undefined && again <= 60 * MINUTE)
   t.same(settle(begin('keep', world), world, 0, NOW + MINUTE), [], 'a new leader tells nothing twice')
   t.ok(settle(keeper, world, 61 * MINUTE).includes('BreakGlassOpen resolved'))
+})
+
+t.test('keeper: an annotation that somebody else wrote keeps no finding quiet', async (t) => {
+  const world = blindWorld()
+  const keeper = begin('keep', world)
+  settle(keeper, world, 0)
+  const until = new Date(NOW + 60 * MINUTE).toISOString()
+  const limited = JSON.stringify({ why: 'a test', until })
+  const told = JSON.parse(world.namespaces.get('shop')!.annotations[ANNOTATION.coverage]!)
+  const forged = JSON.stringify({ ...told, open: `break-glass until ${until.replace('.000Z', 'Z')}` })
+  const view = space('shop', 'true', undefined, forged)
+  const opened = { ...view, annotations: { ...view.annotations, [ANNOTATION.breakGlass]: limited } }
+  world.namespaces.set('shop', opened)
+  keeper.namespace('shop', opened)
+  t.same(settle(keeper, world, 1000), ['BreakGlassOpen opened'])
+  // Made with everything at once, so that no change is ever seen.
+  world.namespaces.set('till', { ...opened, name: 'till', uid: 'uid-till' })
+  keeper.namespace('till', world.namespaces.get('till'))
+  t.same(settle(keeper, world, 2000), ['NamespaceUncovered detected', 'BreakGlassOpen opened'])
+})
+
+t.test(
+  'keeper: what was open in audit is told when the namespace becomes protected, and is over when it is not',
+  async (t) => {
+    const world = blindWorld()
+    const until = new Date(NOW + 60 * MINUTE).toISOString()
+    const keeper = begin('keep', world)
+    const set = (value: string | undefined) => {
+      const view = space('shop', value, undefined, world.namespaces.get('shop')?.annotations[ANNOTATION.coverage])
+      const open = { ...view.annotations, [ANNOTATION.breakGlass]: JSON.stringify({ why: 'a test', until }) }
+      world.namespaces.set('shop', { ...view, annotations: open })
+      keeper.namespace('shop', world.namespaces.get('shop'))
+      return settle(keeper, world, 0).filter((text) => text.includes(' ') && !text.startsWith('a '))
+    }
+    const opened = ['NodeBlind tainted', 'NamespaceUncovered detected', 'BreakGlassOpen opened'].sort()
+    const over = ['NodeBlind resolved', 'NamespaceUncovered resolved', 'BreakGlassOpen resolved'].sort()
+    t.same(set('audit'), [])
+    t.same(set('true').sort(), opened)
+    t.same(set('audit').sort(), over)
+    t.same(set('true').sort(), opened)
+    t.same(set(undefined).sort(), over)
+  },
+)
+
+t.test('keeper: what stood about a node or a namespace that is gone is resolved', async (t) => {
+  const world = blindWorld()
+  const keeper = begin('keep', world)
+  t.same(settle(keeper, world, 0), ['a on', 'NodeBlind tainted', 'NamespaceUncovered detected'])
+  keeper.node('a', undefined)
+  world.nodes.delete('a')
+  t.same(settle(keeper, world, 1000), ['NodeBlind resolved'], 'without any node it is no less uncovered')
+  keeper.namespace('shop', undefined)
+  world.namespaces.delete('shop')
+  t.same(settle(keeper, world, 2000), ['NamespaceUncovered resolved'])
+  t.same(settle(keeper, world, 3000), [])
 })
 
 t.test('keeper: nodes no IDS is meant for are never tainted, and their namespace is told', async (t) => {
