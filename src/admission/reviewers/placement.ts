@@ -9,7 +9,7 @@ import { type PlacementFault, placementFaults } from '../../guard/placement.ts'
 import type { GuardReader, Look } from '../../guard/reader.ts'
 
 export interface PlacementContext {
-  readonly reader: Pick<GuardReader, 'look' | 'nodes' | 'idsPods' | 'replaced'>
+  readonly reader: Pick<GuardReader, 'look' | 'nodes' | 'idsPods' | 'idsLeases' | 'replaced'>
   readonly settings: GuardSettings
   /** ms since the epoch. */
   readonly now: () => number
@@ -28,7 +28,7 @@ export function nodeFaults(
     nodes: rest ? [...reader.nodes().filter(({ name }) => name !== nodeName), ...nodes] : nodes,
     idsPods: rest ? [...reader.idsPods().filter((pod) => pod.nodeName !== nodeName), ...idsPods] : idsPods,
     daemonSet,
-    leases,
+    leases: rest ? new Map([...[...reader.idsLeases()].filter(([name]) => name !== nodeName), ...leases]) : leases,
     replaced: reader.replaced(),
   }
   return placementFaults({ nodeName, node: nodes[0], namespace, facts, settings, now: now() })

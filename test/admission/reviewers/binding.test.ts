@@ -5,6 +5,7 @@ import { type BindingContext, bindingReviewer } from '../../../src/admission/rev
 import { podAccess } from '../../../src/admission/reviewers/pod-access.ts'
 import type { KubeObject } from '../../../src/api/kube.ts'
 import type { NamespaceView } from '../../../src/api/views.ts'
+import { parseIdsReport } from '../../../src/guard/ids-report.ts'
 import { daemonSet, idsPod, NOW, node, settings } from '../../guard/parts.ts'
 import { BLOCK, HTTP, injected, namespaceWith, podWith, serviceWith } from '../../inject/fixtures.ts'
 
@@ -39,6 +40,7 @@ function contextOf({ namespace = namespaceWith(PROTECTED), ready = true, rolling
     // A watch that is behind: it shows whatever would be wrong.
     nodes: () => [node('a'), node('b')],
     idsPods: () => [idsPod('a', { ready: !ready }), idsPod('b')],
+    idsLeases: () => new Map(),
     replaced: () => (rollingOut ? new Map([['a', NOW - 1000]]) : new Map()),
     services: () => [],
     networkPolicies: () => [],
@@ -93,6 +95,11 @@ tap.test('bindingReviewer grants the grace of a rollout to as many nodes as may 
       ]),
   }
   t.match(await ask({ ...one, more }), { said: 'deny NodeBlind' })
+  // And it is down as well where its Pod is Ready and the agent there says that it sees nothing.
+  const report = parseIdsReport(JSON.stringify({ v: 1, ready: false, check: 'CanaryLost', detail: '' }))
+  const idsLeases = () => new Map([['b', { node: 'b', pod: idsPod('b').name, report }]])
+  t.match(await ask({ ...one, more: { ...more, idsPods: () => [idsPod('b')], idsLeases } }), { said: 'deny NodeBlind' })
+  t.match(await ask({ ...one, more: { ...more, idsPods: () => [idsPod('b')] } }), { said: 'allow NodeCovered' })
 })
 
 tap.test('bindingReviewer answers nothing where it cannot look', async (t) => {
