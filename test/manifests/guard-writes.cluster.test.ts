@@ -12,6 +12,7 @@ import { handsOn } from '../guard/loop/lab.ts'
 import { startGuard } from '../guard/loop/process.ts'
 import { kubeconfigOf } from './account.ts'
 import { BASE } from './render.ts'
+import { compareRights } from './rights.ts'
 
 const TAINT = 'sekisho.dev/ids-not-ready:NoSchedule'
 
@@ -59,6 +60,15 @@ t.test('the guard writes our taint and our annotation, and nothing else', async 
           taints: [
             { key: 'theirs', value: 'x', effect: 'NoSchedule' },
             { key: 'more', effect: 'NoExecute' },
+          ],
+        },
+      },
+      // With our own key, but so that every Pod would be driven off.
+      {
+        spec: {
+          taints: [
+            { key: 'theirs', value: 'x', effect: 'NoSchedule' },
+            { key: 'sekisho.dev/ids-not-ready', effect: 'NoExecute' },
           ],
         },
       },
@@ -138,11 +148,13 @@ t.test('the guard writes our taint and our annotation, and nothing else', async 
       )
     }
     let ready = true
-    const end = performance.now() + 60_000
-    for (let seen = [0, 0, 0]; seen[0]! + seen[1]! === 0; seen = await stale()) {
+    const end = performance.now() + 120_000
+    for (let seen = [0, 0, 0]; seen[0]! + seen[1]! === 0 || seen[2] === 0; seen = await stale()) {
       if (performance.now() > end) throw new Error(`no write was ever too late: ${seen}`)
       ready = !ready
       await hands.setReady('a', ready)
+      // The namespace is covered and not covered, in turn.
+      await hands.setReady('b', ready)
       await until(
         `a is ${ready}`,
         () => hands.taints('a'),
@@ -155,5 +167,6 @@ t.test('the guard writes our taint and our annotation, and nothing else', async 
     t.ok((await hands.taints('a')).some((taint) => taint.startsWith('theirs=')))
     await sleep(500)
     t.equal(await guard.stop(), 0)
+    await compareRights(t, cluster, 'sekisho-guard', 'sekisho-guard/')
   })
 })

@@ -52,6 +52,7 @@ interface AuditEvent {
   }
   readonly responseStatus?: { readonly code: number }
   readonly requestURI: string
+  readonly userAgent?: string
 }
 const allows = (granted: Right, { verb, objectRef, requestURI }: AuditEvent): boolean => {
   if (granted.resource.startsWith('/')) return granted.verb === verb && granted.resource === requestURI
@@ -65,10 +66,15 @@ const allows = (granted: Right, { verb, objectRef, requestURI }: AuditEvent): bo
   )
 }
 
-/** Both ways, after all that the account is for was done. The cluster must have an audit log. */
-export const compareRights = async (t: Test, cluster: Cluster, account: string): Promise<void> => {
+/**
+ * Both ways, after all that the account is for was done. The cluster must have an audit log.
+ * @param agent where the test itself calls with the account's token: how the program's own calls begin to name who they are
+ */
+export const compareRights = async (t: Test, cluster: Cluster, account: string, agent = ''): Promise<void> => {
   const user = `system:serviceaccount:sekisho-system:${account}`
-  const events = ((await cluster.auditLog()) as unknown as AuditEvent[]).filter((event) => event.user.username === user)
+  const events = ((await cluster.auditLog()) as unknown as AuditEvent[]).filter(
+    (event) => event.user.username === user && (event.userAgent ?? '').startsWith(agent),
+  )
   const rights = grantedTo(account)
   t.ok(events.length > 0 && rights.length > 0)
   t.same(

@@ -1,8 +1,9 @@
 /** The real `sekisho guard` as a process, against a real API server. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
 import type { Finding } from '../../../src/api/finding.ts'
 
 import { until } from '../../cluster-cache/lab.ts'
@@ -18,6 +19,14 @@ export interface GuardProcess {
   found(kind: string, action: string): Promise<Finding>
   /** Resolves with the exit code, or the signal that ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | string>
+}
+
+/** What `--dry-run` prints. */
+export async function dryRun(kubeconfig: string, work: string, ...more: string[]): Promise<string> {
+  const config = join(work, 'dry-run.yaml')
+  writeFileSync(config, '{}')
+  const args = [CLI, 'guard', '--config', config, '--kubeconfig', kubeconfig, '--dry-run', ...more]
+  return (await promisify(execFile)(process.execPath, args)).stdout
 }
 
 /** Starts one. @param more the configuration file, beside the port */

@@ -2,7 +2,7 @@
 import t from 'tap'
 import { lab, until } from '../../cluster-cache/lab.ts'
 import { handsOn } from './lab.ts'
-import { startGuard } from './process.ts'
+import { dryRun, startGuard } from './process.ts'
 
 const TAINT = 'sekisho.dev/ids-not-ready:NoSchedule'
 const OTHER = { key: 'example.com/other', value: 'x', effect: 'NoSchedule' }
@@ -14,6 +14,23 @@ t.test('sekisho guard', async (t) => {
   await hands.addNode('b', {}, [OTHER])
   await hands.addPod('a', true)
   await cluster.createNamespace('shop', { 'sekisho.dev/protected': 'true' })
+  await t.test('--dry-run prints what it would write, and writes nothing', async (t) => {
+    const text = await dryRun(cluster.kubeconfig, t.testdir())
+    t.match(text, /^node b: would be tainted \(IdsNoPod\): no Pod of the IDS.*\n/)
+    t.match(text, /\nnamespace shop: Covered False \(NodesNotCovered\): 1 of the 2 nodes .*\n$/)
+    const json = JSON.parse(await dryRun(cluster.kubeconfig, t.testdir(), '--output', 'json'))
+    t.match(json, {
+      nodes: [{ node: 'b', taint: 'on', reason: 'IdsNoPod' }],
+      namespaces: [{ namespace: 'shop', condition: { status: 'False' } }],
+      counts: { drift: 1 },
+    })
+    t.same(await hands.taints('b'), ['example.com/other=x:NoSchedule'])
+    t.equal(await hands.condition('shop'), undefined)
+    t.same(await hands.events('shop'), [])
+    const leases = '/apis/coordination.k8s.io/v1/namespaces/sekisho-system/leases'
+    t.same((await client.request<{ items: unknown[] }>('GET', leases)).items, [], 'and takes no Lease')
+  })
+
   const guard = startGuard({ kubeconfig: cluster.kubeconfig, work: t.testdir(), more: { taint: { settleSeconds: 1 } } })
   t.teardown(() => guard.stop('SIGKILL'))
 
@@ -56,6 +73,36 @@ t.test('sekisho guard', async (t) => {
     )
   })
 
+  t.test('tells a namespace in audit what would be, as an Event and a metric and no finding', async (t) => {
+    await cluster.createNamespace('trial', { 'sekisho.dev/protected': 'audit' })
+    const events = await until(
+      'an Event of the trial',
+      () => hands.events('trial'),
+      (all) => all.length > 0,
+    )
+    t.match(events, [{ reason: 'WouldBeUncovered', message: /node b: no Pod of the IDS/ }])
+    await until(
+      'a metric',
+      () => guard.metrics(),
+      (text) => /sekisho_guard_namespaces\{protection="audit",status="False"\} 1/.test(text),
+    )
+    t.match(await hands.condition('trial'), { status: 'False' })
+    t.notOk(guard.lines.some(({ finding }) => finding?.subject.namespace === 'trial'))
+    // Protected in earnest it is one, although its condition stays as it was.
+    await hands.patchNamespace('trial', { metadata: { labels: { 'sekisho.dev/protected': 'true' } } })
+    await until(
+      'a finding of the trial',
+      () => guard.lines.map(({ finding }) => finding).filter((one) => one?.subject.namespace === 'trial'),
+      (all) => all.some((one) => one?.action === 'detected'),
+    )
+    await hands.patchNamespace('trial', { metadata: { labels: { 'sekisho.dev/protected': null } } })
+    await until(
+      'it is over',
+      () => guard.lines.map(({ finding }) => finding).filter((one) => one?.subject.namespace === 'trial'),
+      (all) => all.some((one) => one?.action === 'resolved'),
+    )
+  })
+
   t.test('takes the taint off when the IDS is Ready, and tells that it is over', async (t) => {
     await hands.addPod('b', true)
     await until(
@@ -70,7 +117,13 @@ t.test('sekisho guard', async (t) => {
       (is) => is?.['status'] === 'True',
     )
     t.equal((await guard.found('NodeBlind', 'resolved')).id, 'guard/NodeBlind/b')
-    t.equal((await guard.found('NamespaceUncovered', 'resolved')).severity, 'info')
+    const over = await until(
+      'shop is covered again',
+      () =>
+        guard.lines.map(({ finding }) => finding).find((one) => one?.id.endsWith('/shop') && one.action === 'resolved'),
+      (one) => one !== undefined,
+    )
+    t.match(over, { kind: 'NamespaceUncovered', severity: 'info' })
   })
 
   t.test('taints again when the IDS is not Ready any more', async (t) => {
