@@ -29,6 +29,8 @@ const OPTIONS: Readonly<
   config: { needs: 'never', code: 'ConfigNotAllowed', why: 'switches logging off' },
   replace: { needs: 'never', code: 'ReplaceNotAllowed', why: 'changes packets' },
 }
+/** Options of which `noalert` is a value too. */
+const BITS = ['flowbits', 'xbits', 'hostbits']
 const wayOut = (needs: Needs): string =>
   needs === 'never' ? 'nothing allows it' : `the platform has not allowed ${needs}`
 
@@ -52,8 +54,8 @@ export function forbiddenIn(rule: Pick<Rule, 'action' | 'options' | 'line'>, all
     const small = name.toLowerCase()
     const entry = Object.hasOwn(OPTIONS, small) ? OPTIONS[small] : undefined
     if (entry !== undefined) add(line, entry.code, entry.needs, `${small} ${entry.why}`)
-    else if (small === 'flowbits' && /^noalert(,|\s|$)/i.test(value ?? ''))
-      add(line, 'NoalertNotAllowed', 'noalert', 'flowbits:noalert makes a rule that nobody is told of')
+    else if (BITS.includes(small) && /^noalert(,|\s|$)/i.test(value ?? ''))
+      add(line, 'NoalertNotAllowed', 'noalert', `${small}:noalert makes a rule that nobody is told of`)
     else if ((small === 'dataset' || small === 'datarep') && isFile(value ?? ''))
       add(line, 'DatasetNotAllowed', 'dataset-write', `${small} reads or writes a file (save, state, load)`)
   }

@@ -123,6 +123,20 @@ export const RULE_MISTAKES: readonly Mistake[] = [
     engineTakes: true,
     permit: 'noalert',
   },
+  {
+    text: rule('xbits:noalert;'),
+    code: 'NoalertNotAllowed',
+    message: /xbits:noalert/,
+    engineTakes: true,
+    permit: 'noalert',
+  },
+  {
+    text: rule('hostbits:noalert;'),
+    code: 'NoalertNotAllowed',
+    message: /hostbits:noalert/,
+    engineTakes: true,
+    permit: 'noalert',
+  },
   { text: rule('lua:x.lua;'), code: 'LuaNotAllowed', message: /runs a program/, permit: 'lua' },
   { text: rule('content:"a"; luaxform:x.lua;'), code: 'LuaNotAllowed', message: /runs a program/, permit: 'lua' },
   {
