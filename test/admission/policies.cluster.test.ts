@@ -36,7 +36,7 @@ async function station(t: Test) {
   t.teardown(() => cluster.stop())
   await cluster.createNamespace('sekisho-system')
   await cluster.kubectlOk(['apply', '-f', join(BASE, 'waf-policy.yaml'), '-f', join(BASE, 'operators.yaml')])
-  await cluster.kubectlOk(['wait', '--for=condition=Established', 'crd/wafpolicies.sekisho.dev', '--timeout=60s'])
+  await cluster.established('wafpolicies.sekisho.dev')
   await cluster.createNamespace('shop')
   const role = ['create', 'clusterrole', 'team', '--verb=get,list,create,update,patch,delete']
   await cluster.kubectlOk([...role, '--resource=configmaps,wafpolicies.sekisho.dev'])

@@ -1,6 +1,8 @@
 /** A running cluster, as tests use it. */
+
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Api, apiCaller } from './api.ts'
 import { issueCertificate } from './certificates.ts'
 import { auditLogFile, pkiFolder } from './control-plane.ts'
@@ -73,6 +75,26 @@ export class Cluster {
   /** kubectl that must succeed; returns its stdout. */
   kubectlOk(args: readonly string[], options: RunOptions = {}): Promise<string> {
     return must(this.state.binaries['kubectl']!, args, { env: this.env, ...options })
+  }
+
+  /**
+   * Waits until the API server serves what a CustomResourceDefinition defines. `kubectl wait` by itself ends with an error where it looks
+   * before the first condition is written.
+   */
+  async established(...definitions: readonly string[]): Promise<void> {
+    const end = Date.now() + 60_000
+    for (;;) {
+      const { code, stderr } = await this.kubectl([
+        'wait',
+        '--for=condition=Established',
+        'crd',
+        ...definitions,
+        '--timeout=30s',
+      ])
+      if (code === 0) return
+      if (Date.now() > end) throw new Error(`not established: ${definitions.join(', ')}: ${stderr}`)
+      await sleep(200)
+    }
   }
 
   /**

@@ -58,7 +58,7 @@ const NEUTRALISED: Record<string, object> = {
   'a forged volume': pod('volume', { volumes: [{ name: 'sekisho-run', configMap: { name: 'own-rules' } }] }),
 }
 
-/** The API server itself lets no Pod pass for a node's that carries a token, and ours do. */
+/** Only a node itself can make a static Pod's picture: of anybody else it is a Pod that names its node. */
 const MIRROR = pod(
   'mirror',
   { nodeName: 'a', automountServiceAccountToken: false },
@@ -182,7 +182,7 @@ tap.test('a tenant cannot get round the gate', async (t) => {
   }
   const mirror = await tenant(['create', '-f', '-'], MIRROR)
   t.equal(mirror.code, 1, 'the annotation of a static Pod: not made')
-  t.match(mirror.stderr, 'a mirror pod may not use ServiceAccountToken volume projections')
+  t.match(mirror.stderr, 'is refused: it names its node itself (spec.nodeName)', 'a tenant makes no static Pod')
 
   for (const [what, object] of Object.entries(REFUSED)) {
     const { code, stderr } = await tenant(['create', '-f', '-'], object)

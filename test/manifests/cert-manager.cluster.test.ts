@@ -30,7 +30,7 @@ t.test('the cert-manager component is accepted, and the guide leads to it', asyn
   const cluster = await startCluster({ size: 'control-plane', name: 'cert-manager' })
   t.teardown(() => cluster.stop())
   for (const crd of await crds()) await cluster.kubectlOk(['create', '-f', '-'], { input: JSON.stringify(crd) })
-  await cluster.kubectlOk(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s'])
+  await cluster.established('--all')
   await cluster.kubectlOk(['apply', '-k', BASE])
 
   const guide = readFileSync(join(MANIFESTS, '../docs/guides/cert-manager.md'), 'utf8')

@@ -151,7 +151,7 @@ t.test('the webhook entries on a real API server', async (t) => {
   const cluster = await startCluster({ size: 'control-plane', name: 'entries' })
   t.teardown(() => cluster.stop())
   await cluster.kubectlOk(['create', '-f', join(BASE, 'waf-policy.yaml')])
-  await cluster.kubectlOk(['wait', '--for=condition=Established', 'crd/wafpolicies.sekisho.dev', '--timeout=60s'])
+  await cluster.established('wafpolicies.sekisho.dev')
   const recorder = await startRecorder()
   t.teardown(() => recorder.stop())
   for (const [name, labels] of NAMESPACES) await cluster.createNamespace(name, labels)

@@ -190,7 +190,7 @@ t.test('WafPolicy on a real API server', async (t) => {
   const cluster = await startCluster({ size: 'control-plane' })
   t.teardown(() => cluster.stop())
   await cluster.kubectlOk(['create', '-f', FILE])
-  await cluster.kubectlOk(['wait', '--for=condition=Established', 'crd/wafpolicies.sekisho.dev', '--timeout=60s'])
+  await cluster.established('wafpolicies.sekisho.dev')
   await cluster.createNamespace('shop')
   const create = (spec: object, name = 'web') =>
     cluster.kubectl(['create', '-n', 'shop', '--dry-run=server', '--validate=strict', '-f', '-'], {

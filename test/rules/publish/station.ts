@@ -54,7 +54,7 @@ export async function startStation(
   t.teardown(() => cluster.stop())
   await cluster.createNamespace('sekisho-system')
   await cluster.kubectlOk(['apply', '-f', join(ROOT, 'manifests/base/waf-policy.yaml')])
-  await cluster.kubectlOk(['wait', '--for=condition=Established', 'crd/wafpolicies.sekisho.dev', '--timeout=30s'])
+  await cluster.established('wafpolicies.sekisho.dev')
   // With no more rights than the installation gives it.
   for (const file of ['rules-rbac', 'rules-admission'])
     await cluster.kubectlOk(['apply', '-f', join(ROOT, `manifests/base/${file}.yaml`)])
