@@ -1,6 +1,7 @@
 /**
  * Sends the canary of one interface: UDP multicast that ends at the first hop, by an interface that is named. This needs no capability.
- * An interface is chosen by its IPv4 address; one that has none (a bridge alone) by its number, which IPv6 knows.
+ * An interface is chosen by its IPv4 address; one that has none (a bridge alone), or only one that another interface has too, by its number, which
+ * IPv6 knows.
  */
 import { createSocket, type Socket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
@@ -18,9 +19,11 @@ export interface CanaryTarget {
 /** Each packet has a socket of its own: what an interface was at the last one says nothing of it now. */
 export const createCanarySender = (target: CanaryTarget): CanarySender => ({
   send: async (name, packet) => {
-    const addresses = networkInterfaces()[name] ?? []
-    const four = addresses.find(({ family }) => family === 'IPv4')
+    const { [name]: addresses = [], ...others } = networkInterfaces()
+    const taken = new Set(Object.values(others).flatMap((all) => all?.map(({ address }) => address) ?? []))
+    const fours = addresses.filter(({ family }) => family === 'IPv4')
     const six = addresses.some(({ family }) => family === 'IPv6')
+    const four = fours.find(({ address }) => !taken.has(address)) ?? (six ? undefined : fours[0])
     if (four === undefined && !six) throw new Error(`${name} has no address, so that nothing can be sent on it`)
     const socket = createSocket(four ? 'udp4' : 'udp6')
     try {

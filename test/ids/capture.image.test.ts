@@ -2,6 +2,7 @@
 import { mkdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { ownRules, type Station, type StationOptions, startStation } from './station.ts'
@@ -49,6 +50,32 @@ t.test('a new bridge is told, then captured by another start; a killed Suricata 
   await one.ids.exec(['sh', '-c', 'kill -KILL $(grep -l Suricata-Main /proc/[0-9]*/comm | cut -d / -f 3)'])
   t.equal(await one.ids.exited, 137)
   t.match(one.lines().at(-1), { engine: { message: 'Suricata ended with exit code 137' } })
+})
+
+t.test('a Suricata that hangs does not keep the next one from capturing', async (t) => {
+  const one = await station(t)
+  await one.capturing('eth0')
+  await one.ids.exec(['sh', '-c', 'kill -STOP $(grep -l Suricata-Main /proc/[0-9]*/comm | cut -d / -f 3)'])
+  await one.node.run('sh', '-ec', 'ip link add cni0 type bridge; ip link set cni0 up')
+  await until(one, 'interfaces', '# 2\ncni0\neth0\n')
+  await one.capturing('cni0', 'eth0')
+})
+
+t.test('a bridge that comes and goes starts Suricata anew ever more seldom', async (t) => {
+  const one = await station(t)
+  await one.capturing('eth0')
+  const starts = () => Number(/^# (\d+)/.exec(one.file('interfaces'))![1])
+  for (let round = 0; round < 12; round++) {
+    await one.node.run(
+      'sh',
+      '-ec',
+      round % 2 ? 'ip link del cni0' : 'ip link add cni0 type bridge; ip link set cni0 up',
+    )
+    await sleep(5000)
+  }
+  t.comment(`${starts()} starts`)
+  t.ok(starts() >= 2 && starts() <= 6, `${starts()} starts in a minute`)
+  await until(one, 'wanted-interfaces', 'eth0\n')
 })
 
 t.test('what an earlier start left behind does not stop a start, and the rules in use stay', async (t) => {

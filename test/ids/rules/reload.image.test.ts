@@ -55,7 +55,8 @@ t.test('startAgentRules() takes an archive into use, and its rules detect', asyn
 })
 
 let next = 30
-for (const how of ['empty', 'comments', 'garbage', 'missing', 'directory'])
+const FULL = process.env['SEKISHO_TEST_FULL'] === '1'
+for (const how of FULL ? ['empty', 'comments', 'garbage', 'missing', 'directory'] : ['empty', 'garbage', 'missing'])
   t.test(
     `startAgentRules() puts the good set back where a reload is answered OK and the file was: ${how}`,
     async (t) => {
@@ -100,11 +101,11 @@ t.test('startAgentRules() asks again where another reload is under way', async (
 
 t.test('startAgentRules() killed at any moment of a change: one of both sets runs, and is proven', async (t) => {
   let rules = next
-  for (let round = 0; round < 6; round++) {
+  for (let round = 0; round < (FULL ? 6 : 4); round++) {
     rules = next++
     if (round % 3 === 0) station.sabotage('die')
     serve(archiveOf({ 'a.rules': rulesFrom(2_100_000, rules) }))
-    await sleep(round * 250)
+    await sleep(round * 400)
     if (round % 3 === 0) await station.agent().exited
     else await station.killAgent()
     await station.startAgent({})
