@@ -68,12 +68,17 @@ const count = (nodes: number) => (nodes === 1 ? '1 node' : `${nodes} nodes`)
 const sorted = (area: Area): Coverage['blind'] =>
   [...area.blind.keys()].sort().map((name) => ({ name, ...area.blind.get(name)! }))
 
-/** What stands in the annotation; undefined where it is not there or was damaged. */
+/** As we write it; what else can be read as a time may be of any length. */
+const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/
+
+/** What stands in the annotation; undefined where it is not there or was damaged. Anybody may have written it. */
 export function parseCondition(text: string | undefined): CoveredCondition | undefined {
   try {
     const value = JSON.parse(text ?? '') as CoveredCondition
     const known = value.type === 'Covered' && ['True', 'False', 'Unknown'].includes(value.status)
-    return known && !Number.isNaN(Date.parse(value.lastTransitionTime)) ? value : undefined
+    const { lastTransitionTime: at, open } = value
+    if (!known || typeof at !== 'string' || !TIME.test(at) || Number.isNaN(Date.parse(at))) return undefined
+    return open === undefined || typeof open === 'string' ? value : undefined
   } catch {
     return undefined
   }

@@ -268,6 +268,32 @@ t.test(
   },
 )
 
+t.test('keeper: an annotation that was damaged neither stops it nor stays', async (t) => {
+  const good = {
+    type: 'Covered',
+    status: 'False',
+    reason: 'x',
+    message: 'x',
+    lastTransitionTime: '2030-01-01T00:00:00Z',
+  }
+  const long = `2030-01-01T00:00:00Z (${'x'.repeat(10_000)})`
+  for (const text of [
+    'null',
+    '[]',
+    JSON.stringify({ ...good, open: 5 }),
+    JSON.stringify({ ...good, open: ['break-glass until x'] }),
+    JSON.stringify({ ...good, lastTransitionTime: ['2030-01-01T00:00:00Z'] }),
+    JSON.stringify({ ...good, lastTransitionTime: long }),
+  ]) {
+    const world = blindWorld()
+    world.namespaces.set('shop', space('shop', 'true', undefined, text))
+    const keeper = begin('keep', world)
+    t.ok(settle(keeper, world, 0).includes('NamespaceUncovered detected'), text.slice(0, 60))
+    const { lastTransitionTime } = JSON.parse(world.namespaces.get('shop')!.annotations[ANNOTATION.coverage]!)
+    t.equal(Date.parse(lastTransitionTime), NOW)
+  }
+})
+
 t.test('keeper: what stood about a node or a namespace that is gone is resolved', async (t) => {
   const world = blindWorld()
   const keeper = begin('keep', world)
