@@ -16,19 +16,26 @@ export interface CanaryTarget {
   readonly port: number
 }
 
+/** By which address of IPv4, else by IPv6 or not at all. An address that another interface has too leads to either: only where there is no IPv6. */
+export function wayOf(
+  name: string,
+  { [name]: addresses = [], ...others }: ReturnType<typeof networkInterfaces>,
+): { readonly four: string | undefined; readonly six: boolean } {
+  const taken = new Set(Object.values(others).flatMap((all) => all?.map(({ address }) => address) ?? []))
+  const fours = addresses.filter(({ family }) => family === 'IPv4').map(({ address }) => address)
+  const six = addresses.some(({ family }) => family === 'IPv6')
+  return { four: fours.find((address) => !taken.has(address)) ?? (six ? undefined : fours[0]), six }
+}
+
 /** Each packet has a socket of its own: what an interface was at the last one says nothing of it now. */
 export const createCanarySender = (target: CanaryTarget): CanarySender => ({
   send: async (name, packet) => {
-    const { [name]: addresses = [], ...others } = networkInterfaces()
-    const taken = new Set(Object.values(others).flatMap((all) => all?.map(({ address }) => address) ?? []))
-    const fours = addresses.filter(({ family }) => family === 'IPv4')
-    const six = addresses.some(({ family }) => family === 'IPv6')
-    const four = fours.find(({ address }) => !taken.has(address)) ?? (six ? undefined : fours[0])
+    const { four, six } = wayOf(name, networkInterfaces())
     if (four === undefined && !six) throw new Error(`${name} has no address, so that nothing can be sent on it`)
     const socket = createSocket(four ? 'udp4' : 'udp6')
     try {
       await bound(socket)
-      socket.setMulticastInterface(four ? four.address : `::%${name}`)
+      socket.setMulticastInterface(four ? four : `::%${name}`)
       socket.setMulticastTTL(1)
       socket.setMulticastLoopback(false)
       await sent(socket, packet, target.port, four ? target.group : `${target.group6}%${name}`)

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import t from 'tap'
 import { canaryPacket } from '../../src/ids/canary-packet.ts'
-import { createCanarySender } from '../../src/ids/canary-sender.ts'
+import { createCanarySender, wayOf } from '../../src/ids/canary-sender.ts'
 
 const target = { group: '239.255.83.75', group6: 'ff12::534b', port: 20530 }
 
@@ -28,4 +28,30 @@ t.test('createCanarySender() sends the packet as it is, to the port', async (t) 
     Buffer.from('hello'),
   )
   t.equal(String((await received)[0]), 'hello')
+})
+
+t.test('wayOf() chooses an interface by an address that no other has, else by IPv6', async (t) => {
+  const four = (address: string) => ({
+    address,
+    family: 'IPv4' as const,
+    netmask: '',
+    mac: '',
+    internal: false,
+    cidr: null,
+  })
+  const six = {
+    address: 'fe80::1',
+    family: 'IPv6' as const,
+    netmask: '',
+    mac: '',
+    internal: false,
+    cidr: null,
+    scopeid: 2,
+  }
+  const eth0 = [four('10.0.0.1')]
+  t.same(wayOf('eth0', { eth0 }), { four: '10.0.0.1', six: false })
+  t.same(wayOf('cni0', { eth0, cni0: [four('10.0.0.1'), six] }), { four: undefined, six: true })
+  t.same(wayOf('cni0', { eth0, cni0: [four('10.0.0.1'), four('10.0.0.2'), six] }), { four: '10.0.0.2', six: true })
+  t.same(wayOf('cni0', { eth0, cni0: [four('10.0.0.1')] }), { four: '10.0.0.1', six: false })
+  t.same(wayOf('none', { eth0 }), { four: undefined, six: false })
 })
