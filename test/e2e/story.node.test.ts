@@ -38,7 +38,8 @@ t.test('Story.live() is true of a real cluster', async (t) => {
 t.test('sekisho webhook killed on one replica: every Pod of a Deployment comes up all the same', async (t) => {
   const pids = async () => (await cluster.exec('pgrep', ['-f', 'sekisho.mjs webhook'])).stdout.trim().split('\n')
   const before = await pids()
-  t.equal(before.length, 2, 'two replicas')
+  const found = await cluster.exec('pgrep', ['-a', '-f', 'sekisho.mjs webhook'])
+  t.equal(before.length, 2, `two replicas: ${found.stdout}`)
   await cluster.kubectlOk(['-n', 'shop', 'scale', 'deployment/web', '--replicas=8'])
   await cluster.exec('kill', ['-KILL', before[0]!])
   await cluster.kubectlOk(['-n', 'shop', 'rollout', 'status', 'deployment/web', '--timeout=180s'])
