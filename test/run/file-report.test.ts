@@ -31,3 +31,9 @@ t.test('FileReport shows one line of a file that passed and all of one that fail
   const failed = read(`${FILE(false, 'not ok 1 - a', '  ---', '  why')}  exitCode: 1\n`).lines
   t.ok(failed.includes('      why') && failed.includes('  exitCode: 1'))
 })
+t.test('FileReport names the files that failed, with their counts', async (t) => {
+  const report = new FileReport(() => {})
+  report.add(FILE(true, 'ok 1 - a') + FILE(false, 'ok 1 - b', 'not ok 2 - c'))
+  report.end()
+  t.same(report.failed, [{ file: 'test/x.test.ts', count: { passed: 1, failed: 1 } }])
+})

@@ -10,6 +10,8 @@ export interface Count {
 
 export class FileReport {
   readonly count: Count = { passed: 0, failed: 0 }
+  /** Files that failed, each with what it adds to the count. */
+  readonly failed: { readonly file: string; readonly count: Count }[] = []
   readonly #write: (line: string) => void
   #rest = ''
   #block: string[] = []
@@ -51,6 +53,7 @@ export class FileReport {
     else if (failed && inFile.failed === 0) inFile.failed++
     this.count.passed += inFile.passed
     this.count.failed += inFile.failed
+    if (failed) this.failed.push({ file: name.replace(/ # time=\S+$/, ''), count: inFile })
     if (failed) for (const line of this.#block) this.#write(line)
     this.#write(
       `  ${failed ? '✗' : '✓'} ${name.replace(/ # time=(\S+)$/, ' ($1)')}: ${inFile.passed} passed, ${inFile.failed} failed`,

@@ -224,7 +224,7 @@ t.test('the app answered all the time', async (t) => {
     `replicas on the nodes that live: ${others.length}, each answered ${Math.min(...others.map(({ answered }) => answered))} times or more, none failed; through the Service ${through.answered} answered, ${through.failed.length} failed while node-2 was dead and not yet noticed`,
   )
   t.same(outside, [])
-  t.ok(through.answered > 50)
+  t.ok(through.answered > 10)
 })
 
 t.test('no Pod of the namespace was ever bound to a node whose IDS was not Ready', async (t) => {
