@@ -8,6 +8,7 @@
  */
 import { type ApiClient, ApiError } from './api-client.ts'
 import type { Log } from './log.ts'
+import { microTime } from './micro-time.ts'
 
 interface LeaseSpec {
   readonly holderIdentity?: string
@@ -71,15 +72,14 @@ export function startLease(options: LeaseOptions): Lease {
     log.info({ 'sekisho.leader': told, 'sekisho.lease.holder': lastHolder }, told ? 'leading' : 'not leading any more')
     options.changed(told)
   }
-  const micro = () => new Date(now()).toISOString().replace('Z', '000Z')
 
   const put = async (before: RawLease | undefined, holderIdentity: string): Promise<RawLease> => {
     const mine = before?.spec?.holderIdentity === identity
     const spec: LeaseSpec = {
       holderIdentity,
       leaseDurationSeconds: holderIdentity === '' ? 1 : Math.ceil(times.durationMs / 1000),
-      acquireTime: (mine && before?.spec?.acquireTime) || micro(),
-      renewTime: micro(),
+      acquireTime: (mine && before?.spec?.acquireTime) || microTime(now()),
+      renewTime: microTime(now()),
       leaseTransitions: (before?.spec?.leaseTransitions ?? 0) + (mine || before === undefined ? 0 : 1),
     }
     const { resourceVersion, uid } = before?.metadata ?? {}

@@ -10,9 +10,7 @@ import { createHealthServer } from '../admission/health-server.ts'
 import { findAccess } from '../cluster/access.ts'
 import { createApiClient } from '../cluster/api-client.ts'
 import { startLease } from '../cluster/lease.ts'
-import { ConfigError } from '../config/errors.ts'
-import { type GuardConfig, guardConfig } from '../config/guard.ts'
-import { loadConfig } from '../config/load.ts'
+import { guardConfig } from '../config/guard.ts'
 import { createKeeper, type Keeper } from '../guard/keep/keeper.ts'
 import { createClusterTime } from '../guard/loop/cluster-time.ts'
 import { createLoop } from '../guard/loop/loop.ts'
@@ -21,6 +19,7 @@ import { startLoopWatches } from '../guard/loop/watches.ts'
 import { createLogger, type LogLevel } from '../log.ts'
 import { VERSION } from '../version.ts'
 import { EXIT, Exit, type Io } from './command.ts'
+import { readConfig } from './read-config.ts'
 import { endOnFault, signals } from './serving.ts'
 
 export interface GuardOptions {
@@ -36,17 +35,10 @@ const TIME_MS = 60_000
 const TIME_RETRY_MS = 2_000
 const DRY_RUN_MS = 60_000
 
-const readConfig = (file: string): GuardConfig => {
-  try {
-    return loadConfig(guardConfig, file).config
-  } catch (error) {
-    throw error instanceof ConfigError ? new Exit(EXIT.usage, error.message, { cause: error }) : error
-  }
-}
 const monotonic = () => performance.now()
 
 export const runGuard = async (options: GuardOptions, io: Io): Promise<void> => {
-  const config = readConfig(options.config)
+  const config = readConfig(guardConfig, options.config)
   const { kubeconfig, context } = options
   const access = await findAccess({ env: io.env, ...(kubeconfig && { kubeconfig }), ...(context && { context }) })
   const client = createApiClient(access, `sekisho-guard/${VERSION}`)

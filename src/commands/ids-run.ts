@@ -12,9 +12,7 @@ import { existsSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { findAccess } from '../cluster/access.ts'
 import { type ApiClient, createApiClient } from '../cluster/api-client.ts'
-import { ConfigError } from '../config/errors.ts'
 import { type IdsConfig, idsConfig } from '../config/ids.ts'
-import { loadConfig } from '../config/load.ts'
 import { commandSocket, startAgent } from '../ids/agent.ts'
 import { createFlows } from '../ids/flows.ts'
 import { type NodeLease, type PodIdentity, startNodeLease } from '../ids/node-lease.ts'
@@ -25,7 +23,8 @@ import { rulesFacts } from '../ids/rules/facts.ts'
 import { createSuricataSocket, type SuricataSocket } from '../ids/suricata-socket.ts'
 import { createLogger, type Logger, type LogLevel } from '../log.ts'
 import { VERSION } from '../version.ts'
-import { EXIT, Exit, type Io } from './command.ts'
+import { EXIT, type Io } from './command.ts'
+import { readConfig } from './read-config.ts'
 import { endOnFault, signals } from './serving.ts'
 
 export interface RunOptions {
@@ -37,14 +36,6 @@ export interface RunOptions {
 const USER_AGENT = `sekisho-ids/${VERSION}`
 /** For rules that are being placed at the end: whatever is cut off then is put right at the next start. */
 const REST_MS = 500
-
-const readConfig = (file: string): IdsConfig => {
-  try {
-    return loadConfig(idsConfig, file).config
-  } catch (error) {
-    throw error instanceof ConfigError ? new Exit(EXIT.usage, error.message, { cause: error }) : error
-  }
-}
 
 /** Who we are to the cluster; undefined: nobody said, and then no Lease and no Event is written. */
 const identityOf = (env: Io['env'], namespace: string): PodIdentity | undefined => {
@@ -96,7 +87,7 @@ const startRules = async (
 }
 
 export const runIds = async (options: RunOptions, io: Io): Promise<void> => {
-  const config = readConfig(options.config)
+  const config = readConfig(idsConfig, options.config)
   const log = createLogger({ level: options.logLevel, service: 'sekisho-ids' })
   endOnFault(log)
   const { asked } = signals()

@@ -6,14 +6,13 @@ import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { InvalidArgumentError } from 'commander'
 import { readRulesTrust } from '../admission/rules-trust.ts'
-import { ConfigError } from '../config/errors.ts'
-import { loadConfig } from '../config/load.ts'
 import { type InjectSettings, webhookConfig } from '../config/webhook.ts'
 import type { RulesTrust } from '../inject/input.ts'
 import { type OfflineVerdict, offlineJudge } from '../inject/offline.ts'
 import { VERSION } from '../version.ts'
 import { EXIT, Exit, examples, type Io, type Register } from './command.ts'
 import { type EditableYaml, edit, parseEditableYaml, stringifyJson, stringifyYaml } from './editable-yaml.ts'
+import { readConfig } from './read-config.ts'
 import { wafImageGiven } from './waf-image.ts'
 
 interface Options {
@@ -37,11 +36,7 @@ const settingsOfFresh = (image: string, io: Io): InjectSettings => {
 
 const settingsOf = ({ config, wafImage }: Options, io: Io): InjectSettings => {
   if (config === undefined) return settingsOfFresh(wafImage ?? FRESH_IMAGE, io)
-  try {
-    return loadConfig(webhookConfig, config, wafImageGiven(wafImage)).config.inject
-  } catch (error) {
-    throw error instanceof ConfigError ? new Exit(EXIT.usage, error.message, { cause: error }) : error
-  }
+  return readConfig(webhookConfig, config, wafImageGiven(wafImage)).inject
 }
 
 const read = async (path: string, io: Io): Promise<EditableYaml> => {

@@ -13,9 +13,7 @@ import { createHealthServer } from '../admission/health-server.ts'
 import { RULES_SERVICE, TOKEN_DIRECTORY } from '../api/names.ts'
 import { findAccess } from '../cluster/access.ts'
 import { type ApiClient, ApiError, createApiClient } from '../cluster/api-client.ts'
-import { ConfigError } from '../config/errors.ts'
-import { loadConfig } from '../config/load.ts'
-import { type RulesConfig, rulesConfig } from '../config/rules.ts'
+import { rulesConfig } from '../config/rules.ts'
 import { createLogger, type LogLevel } from '../log.ts'
 import { REFUSAL_CODES } from '../rules/publish/codes.ts'
 import { sha256 } from '../rules/publish/hash.ts'
@@ -29,7 +27,8 @@ import { systemClock } from '../rules/sources/source.ts'
 import { startBench } from '../rules/trial/bench.ts'
 import { loadCorpus } from '../rules/trial/corpus-files.ts'
 import { VERSION } from '../version.ts'
-import { EXIT, Exit, type Io } from './command.ts'
+import { EXIT, type Io } from './command.ts'
+import { readConfig } from './read-config.ts'
 import { endOnFault, signals } from './serving.ts'
 
 export interface ServeOptions {
@@ -38,14 +37,6 @@ export interface ServeOptions {
   readonly logLevel: LogLevel
   readonly kubeconfig?: string
   readonly context?: string
-}
-
-const readConfig = (file: string): RulesConfig => {
-  try {
-    return loadConfig(rulesConfig, file).config
-  } catch (error) {
-    throw error instanceof ConfigError ? new Exit(EXIT.usage, error.message, { cause: error }) : error
-  }
 }
 
 /** For a source that is a ConfigMap. */
@@ -69,7 +60,7 @@ const DRAIN_MS = 5_000
 const text = (path: string) => readFile(path, 'utf8')
 
 export const serveRules = async (options: ServeOptions, io: Io): Promise<void> => {
-  const config = readConfig(options.config)
+  const config = readConfig(rulesConfig, options.config)
   const log = createLogger({ level: options.logLevel, service: 'sekisho-rules' })
   endOnFault(log)
   const { asked, insisted } = signals()

@@ -14,8 +14,6 @@ import { RULES_PUBLIC_CONFIGMAP, SYSTEM_NAMESPACE } from '../api/names.ts'
 import { findAccess } from '../cluster/access.ts'
 import { type ApiClient, ApiError, createApiClient } from '../cluster/api-client.ts'
 import { startClusterCache } from '../cluster/cache.ts'
-import { ConfigError } from '../config/errors.ts'
-import { loadConfig } from '../config/load.ts'
 import { type WebhookConfig, webhookConfig } from '../config/webhook.ts'
 import { BLIND_REASONS, REASONS as GUARD_REASONS } from '../guard/reasons.ts'
 import { REASONS as INJECT_REASONS } from '../inject/reasons.ts'
@@ -23,7 +21,8 @@ import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from '../log.ts'
 import { PROBLEMS } from '../rules/compile/problem.ts'
 import { POLICY_REASONS } from '../rules/policy/reasons.ts'
 import { VERSION } from '../version.ts'
-import { EXIT, Exit, examples, type Io, type Register } from './command.ts'
+import { EXIT, examples, type Io, type Register } from './command.ts'
+import { readConfig } from './read-config.ts'
 import { endOnFault, logLevel, signals } from './serving.ts'
 import { wafImageGiven } from './waf-image.ts'
 
@@ -39,14 +38,6 @@ interface Options {
 const KNOWN_REASONS = new Set(
   [INJECT_REASONS, GUARD_REASONS, BLIND_REASONS, POLICY_REASONS, PROBLEMS].flatMap((table) => Object.keys(table)),
 )
-
-const readConfig = ({ config, wafImage }: Options): WebhookConfig => {
-  try {
-    return loadConfig(webhookConfig, config, wafImageGiven(wafImage)).config
-  } catch (error) {
-    throw error instanceof ConfigError ? new Exit(EXIT.usage, error.message, { cause: error }) : error
-  }
-}
 
 /** A floor of block holds for a policy, whichever of the two settings says it. */
 const policySettingsOf = ({ inject, policy }: WebhookConfig): WebhookConfig['policy'] =>
@@ -99,7 +90,7 @@ const watchTold = (
 }
 
 const run = async (options: Options, io: Io): Promise<void> => {
-  const config = readConfig(options)
+  const config = readConfig(webhookConfig, options.config, wafImageGiven(options.wafImage))
   const log = createLogger({ level: options.logLevel, service: 'sekisho-webhook' })
   endOnFault(log)
   const { asked, insisted } = signals()

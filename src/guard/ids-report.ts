@@ -4,6 +4,7 @@
  * of the Pod does not close.
  */
 import { IDS_CHECKS, type IdsCheck, type IdsInterfaceReport, type IdsReport } from '../api/ids.ts'
+import { printableLine } from '../api/printable-line.ts'
 
 /** No report that the agent writes is near it. */
 const LONGEST = 16 * 1024
@@ -16,12 +17,8 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 const isCheck = (value: unknown): value is IdsCheck => typeof value === 'string' && Object.hasOwn(IDS_CHECKS, value)
 
-/** One line, printable, short. */
-const line = (text: string): string => {
-  const one = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]+/gu, '?')
-  return one.length > LONGEST_TEXT ? `${one.slice(0, LONGEST_TEXT - 1)}…` : one
-}
-const textOr = (value: unknown, other: string): string => (typeof value === 'string' ? line(value) : other)
+const textOr = (value: unknown, other: string): string =>
+  typeof value === 'string' ? printableLine(value, LONGEST_TEXT) : other
 const numberOr = (value: unknown, other: number): number => (isNumber(value) ? value : other)
 
 function interfaces(value: unknown): IdsInterfaceReport[] {

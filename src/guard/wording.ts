@@ -1,4 +1,5 @@
 /** How the guard speaks: what, why and what mends it, one line each in a refusal and one line for all three in a warning. */
+import { printableLine } from '../api/printable-line.ts'
 
 export interface Words {
   readonly what: string
@@ -9,10 +10,7 @@ export interface Words {
 // Names in a mutating call are not validated yet, so even they may hold anything: it stays one line, printable and short.
 const LONGEST = 1500
 /** Anything in one printable line, short enough. */
-export const line = (text: string, longest = LONGEST): string => {
-  const one = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]+/gu, '?')
-  return one.length > longest ? `${one.slice(0, longest - 1)}…` : one
-}
+export const line = (text: string, longest = LONGEST): string => printableLine(text, longest)
 
 /** The text of a refusal, as kubectl prints it. */
 export const refusal = ({ what, why, mend }: Words): string => `${line(what)}\n${line(why)}\nto mend: ${line(mend)}`

@@ -10,6 +10,7 @@ import type { IdsFlows, IdsReport } from '../api/ids.ts'
 import { ANNOTATION, IDS_DAEMONSET } from '../api/names.ts'
 import { type ApiClient, ApiError } from '../cluster/api-client.ts'
 import type { Log } from '../cluster/log.ts'
+import { microTime } from '../cluster/micro-time.ts'
 
 export interface PodIdentity {
   readonly namespace: string
@@ -78,7 +79,7 @@ export function startNodeLease(options: NodeLeaseOptions): NodeLease {
   const write = async (): Promise<void> => {
     const before = await read()
     const mine = before?.spec?.holderIdentity === pod.name
-    const micro = new Date(now()).toISOString().replace('Z', '000Z')
+    const micro = microTime(now())
     if (monotonic() - flowsAt >= FLOWS_MS) {
       flowsText = JSON.stringify(flows())
       flowsAt = monotonic()

@@ -5,6 +5,7 @@
  *   its ports are ports of the node, so requests …          why
  *   to mend: take hostNetwork: true out of the Pod          mend
  */
+import { printableLine } from '../api/printable-line.ts'
 import { type Words, warning } from '../guard/wording.ts'
 import { type Kind, REASONS, type ReasonCode } from './reasons.ts'
 
@@ -29,10 +30,7 @@ const LONGEST_VALUE = 120
  * Text of a user inside a sentence of ours: one line, printable, short. Objects in a mutating call are not validated yet, so even a
  * name may hold anything.
  */
-export function shown(value: string | number): string {
-  const text = String(value).replaceAll(/[\p{C}\p{Zl}\p{Zp}]+/gu, '?')
-  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE - 1)}…` : text
-}
+export const shown = (value: string | number): string => printableLine(String(value), LONGEST_VALUE)
 
 const fill = (template: string, values: Note['values']): string =>
   template.replaceAll(/\{(\w+)\}/g, (_, key: string) => {

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { type ApiClient, ApiError } from '../../cluster/api-client.ts'
+import { LONGEST_NOTE } from '../../cluster/event.ts'
 import { bytesOf } from '../keep/condition.ts'
 import { EVENTS, type EventDraft } from '../keep/tables.ts'
 
@@ -14,8 +15,6 @@ export interface EventWriter {
   write(key: string, signal: AbortSignal): Promise<void>
 }
 
-/** What the API server takes. */
-const LONGEST_NOTE = 1000
 const MOST_REMEMBERED = 20_000
 const COMPONENT = 'sekisho-guard'
 

@@ -7,7 +7,9 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IDS_RULES_LABEL_VALUE, LABEL } from '../../api/names.ts'
 import type { ApiClient } from '../../cluster/api-client.ts'
+import { LONGEST_NOTE } from '../../cluster/event.ts'
 import type { Log } from '../../cluster/log.ts'
+import { safeText } from '../../cluster/safe-text.ts'
 import { createStore } from '../../cluster/store.ts'
 import { startWatch } from '../../cluster/watch.ts'
 import type { IdsConfig } from '../../config/ids.ts'
@@ -16,7 +18,7 @@ import { type Clock, type Http, type Known, systemClock } from '../../rules/sour
 import { archiveSource } from './archive-source.ts'
 import { type RunChild, runChild } from './child.ts'
 import { writeDurable } from './durable.ts'
-import { plainNote, type TellEvent } from './events.ts'
+import type { TellEvent } from './events.ts'
 import { createMemoryFile } from './memory.ts'
 import { type ConfigMapFiles, createOwnFiles } from './own-files.ts'
 import { createPipeline, type KeptArchive, type PipelineLimits } from './pipeline.ts'
@@ -81,7 +83,7 @@ export const startAgentRules = async (options: AgentRulesOptions): Promise<Agent
     ...limits
   } = options.limits ?? {}
   const tell: TellEvent = (reason, note) => {
-    log.info({ 'sekisho.reason': reason, 'sekisho.detail': plainNote(note) }, 'told')
+    log.info({ 'sekisho.reason': reason, 'sekisho.detail': safeText(note, LONGEST_NOTE) }, 'told')
     options.tell(reason, note)
   }
   await mkdir(stateDirectory, { recursive: true })

@@ -110,7 +110,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
   const rememberOrTell = (change: Parameters<typeof remember>[0]) =>
     remember(change).catch((error) => log.warn({ err: error }, 'what rules are in use could not be written down'))
 
-  const proven = async (name: string, expected: number) => {
+  const proven = (name: string, expected: number) => {
     reload = 'verified'
     detail = ''
     attempts = 0
@@ -218,7 +218,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
       const why = asIs ? '' : await putBack(good)
       if (why !== '') return unproven(`The set ${good.name} is not seen to run: ${why}.`)
       await rememberOrTell({ good, switching: undefined })
-      await proven(good.name, good.expected)
+      proven(good.name, good.expected)
       await shelf.keep([good.name, memory.previous ?? '']).catch(() => {})
     } catch (error) {
       signal.throwIfAborted()
@@ -358,7 +358,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
         if (back !== '') unproven(`The set ${name} is not seen to run: ${why}. The set ${good.name} neither: ${back}.`)
         else {
           tell('RulesTakenBack', `The set ${name} was not seen to run: ${why}. The set ${good.name} runs again.`)
-          await proven(good.name, good.expected)
+          proven(good.name, good.expected)
         }
         await rememberOrTell({ ...(back === '' && { switching: undefined }), trying: undefined })
         await shelf.keep([good.name, memory.previous ?? '']).catch(() => {})
@@ -373,7 +373,7 @@ export const createPipeline = (options: PipelineOptions): Pipeline => {
         trying: undefined,
         own: [...own.good()],
       })
-      await proven(name, expected)
+      proven(name, expected)
       await shelf.keep([name, good.name]).catch(() => {})
       tell(
         'RulesChanged',

@@ -1,17 +1,11 @@
 /** Events for people who look with kubectl: bounded in number and length, never waited for. A log line stands beside each anyway. */
 import type { ApiClient } from '../../cluster/api-client.ts'
+import { LONGEST_NOTE, postEvent, type Regarding } from '../../cluster/event.ts'
 import type { Log } from '../../cluster/log.ts'
+import { safeText } from '../../cluster/safe-text.ts'
 import { EVENTS, type EventReason } from './event-reasons.ts'
 import { sha256 } from './hash.ts'
-import { safeText } from './safe-text.ts'
 
-export interface Regarding {
-  readonly apiVersion: string
-  readonly kind: string
-  readonly namespace: string
-  readonly name: string
-  readonly uid?: string
-}
 export interface Events {
   write(reason: EventReason, regarding: Regarding, note: string): void
 }
@@ -31,8 +25,6 @@ export interface EventsOptions {
 const MINUTE = 60_000
 /** The same words about the same object say nothing new. */
 const REPEAT_MS = 10 * MINUTE
-/** Longer notes the API server refuses. */
-const LONGEST_NOTE = 1000
 const MOST_REMEMBERED = 5000
 
 /** The limits are in every sentence: what goes beyond is counted, and in the log. */
@@ -70,24 +62,20 @@ export function createEvents(options: EventsOptions): Events {
       told.delete(key)
       told.set(key, now())
       if (told.size > MOST_REMEMBERED) told.delete(told.keys().next().value!)
-      const body = {
-        apiVersion: 'events.k8s.io/v1',
-        kind: 'Event',
-        metadata: { namespace, generateName: `sekisho-${name.slice(0, 200)}-` },
-        eventTime: new Date(now()).toISOString().replace('Z', '000Z'),
-        reportingController: 'sekisho.dev/rules',
-        reportingInstance: instance.slice(0, 128),
+      const event = {
+        generateName: `sekisho-${name.slice(0, 200)}-`,
+        at: now(),
+        controller: 'sekisho.dev/rules',
+        instance,
         action: 'Publish',
         reason,
         regarding,
         note,
         type,
       }
-      client
-        .request('POST', `/apis/events.k8s.io/v1/namespaces/${namespace}/events`, { body, signal })
-        .catch((error) => {
-          if (!signal.aborted) log.warn({ ...line, err: error }, 'an Event could not be written')
-        })
+      postEvent(client, event, signal).catch((error) => {
+        if (!signal.aborted) log.warn({ ...line, err: error }, 'an Event could not be written')
+      })
     },
   }
 }
