@@ -8,13 +8,11 @@ import { findAccess } from '../../src/cluster/access.ts'
 import { createApiClient } from '../../src/cluster/api-client.ts'
 import { startCluster } from '../cluster/start.ts'
 import { until } from '../cluster-cache/lab.ts'
-import { handsOn } from '../guard/loop/lab.ts'
+import { handsOn, TAINT } from '../guard/loop/lab.ts'
 import { startGuard } from '../guard/loop/process.ts'
 import { kubeconfigOf } from './account.ts'
 import { BASE } from './render.ts'
 import { compareRights } from './rights.ts'
-
-const TAINT = 'sekisho.dev/ids-not-ready:NoSchedule'
 
 t.test('the guard writes our taint and our annotation, and nothing else', async (t) => {
   const apiServerArgs = ['--feature-gates=WatchList=false']
@@ -112,11 +110,7 @@ t.test('the guard writes our taint and our annotation, and nothing else', async 
   t.test('among others that write all the time no taint and no annotation of theirs is lost', async (t) => {
     const guard = startGuard({ kubeconfig, work, more: { taint: { settleSeconds: 0, settleLimitSeconds: 0 } } })
     t.teardown(() => guard.stop('SIGKILL'))
-    await until(
-      'b is tainted',
-      () => hands.taints('b'),
-      (is) => is.includes(TAINT),
-    )
+    await hands.tainted('b')
     let over = false
     let lost = 0
     /** Adds its own, looks that it is there, and takes it away, with the version it read: as a careful controller does. */

@@ -4,6 +4,10 @@ import { IDS_DAEMONSET, NODE_NAMESPACE } from '../../../src/api/names.ts'
 import type { ApiClient } from '../../../src/cluster/api-client.ts'
 import type { KeptTaint } from '../../../src/guard/keep/views.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
+import { until } from '../../cluster-cache/lab.ts'
+
+/** The guard's taint, as `taints` writes it. */
+export const TAINT = 'sekisho.dev/ids-not-ready:NoSchedule'
 
 const MERGE = 'application/merge-patch+json'
 const NODES = '/api/v1/nodes'
@@ -76,6 +80,10 @@ export async function handsOn(cluster: Cluster, client: ApiClient, more: object 
     })
     await setReady(name, ready)
   }
+  const taints = async (name: string) =>
+    ((await client.request<RawNode>('GET', `${NODES}/${name}`)).spec.taints ?? []).map(
+      ({ key, value, effect }) => `${key}${value ? `=${value}` : ''}:${effect}`,
+    )
   return {
     addNode,
     addPod,
@@ -85,9 +93,20 @@ export async function handsOn(cluster: Cluster, client: ApiClient, more: object 
         body: { gracePeriodSeconds: 0, kind: 'DeleteOptions', apiVersion: 'v1' },
       }),
     node: (name: string) => client.request<RawNode>('GET', `${NODES}/${name}`),
-    taints: async (name: string) =>
-      ((await client.request<RawNode>('GET', `${NODES}/${name}`)).spec.taints ?? []).map(
-        ({ key, value, effect }) => `${key}${value ? `=${value}` : ''}:${effect}`,
+    taints,
+    /** Waits until the node bears the guard's taint. */
+    tainted: (name: string) =>
+      until(
+        `${name} is tainted`,
+        () => taints(name),
+        (is) => is.includes(TAINT),
+      ),
+    /** Waits until it does not. */
+    free: (name: string) =>
+      until(
+        `${name} is free`,
+        () => taints(name),
+        (is) => !is.includes(TAINT),
       ),
     patchNode: (name: string, value: object) => patch(`${NODES}/${name}`, value),
     patchNamespace: (name: string, value: object) => patch(`/api/v1/namespaces/${name}`, value),

@@ -2,10 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { lab, until } from '../../cluster-cache/lab.ts'
-import { handsOn } from './lab.ts'
+import { handsOn, TAINT } from './lab.ts'
 import { startGuard } from './process.ts'
-
-const TAINT = 'sekisho.dev/ids-not-ready:NoSchedule'
 
 t.test('two guards', async (t) => {
   const { cluster, client } = await lab(t, { name: 'guard-leaders' })
@@ -27,11 +25,7 @@ t.test('two guards', async (t) => {
   }
   const first = start('first')
   const leads = async (guard: typeof first) => /sekisho_guard_leader 1/.test(await guard.metrics())
-  await until(
-    'a is tainted',
-    () => hands.taints('a'),
-    (is) => is.includes(TAINT),
-  )
+  await hands.tainted('a')
   await until(
     'told',
     () => hands.events('shop'),
@@ -41,28 +35,16 @@ t.test('two guards', async (t) => {
   await second.healthPort
   t.notOk(await leads(second), 'one leads')
   await hands.setReady('b', false)
-  await until(
-    'b is tainted',
-    () => hands.taints('b'),
-    (is) => is.includes(TAINT),
-  )
+  await hands.tainted('b')
   const before = (await hands.events('default')).length + (await hands.events('shop')).length
 
   // In the middle of a change: the one that leads is not there any more.
   await hands.setReady('c', false)
   t.equal(await first.stop('SIGKILL'), 'SIGKILL')
   await until('the second leads', () => leads(second), Boolean, 60_000)
-  await until(
-    'c is tainted',
-    () => hands.taints('c'),
-    (is) => is.includes(TAINT),
-  )
+  await hands.tainted('c')
   await hands.setReady('a', true)
-  await until(
-    'a is free',
-    () => hands.taints('a'),
-    (is) => !is.includes(TAINT),
-  )
+  await hands.free('a')
   t.same(await hands.taints('b'), [TAINT])
   await sleep(1500)
   const blind = second.lines.flatMap(({ finding }) => (finding?.action === 'tainted' ? [finding.subject.node] : []))
@@ -81,11 +63,7 @@ t.test('two guards', async (t) => {
     second.child.kill('SIGSTOP')
     await until('the third leads', () => leads(third), Boolean, 60_000)
     await hands.setReady('b', true)
-    await until(
-      'b is free',
-      () => hands.taints('b'),
-      (is) => !is.includes(TAINT),
-    )
+    await hands.free('b')
     second.child.kill('SIGCONT')
     await sleep(1000)
     await until(

@@ -1,10 +1,9 @@
 /** `sekisho guard` on a real API server: a node whose IDS is not Ready is tainted, and the taint goes when it is. */
 import t from 'tap'
 import { lab, until } from '../../cluster-cache/lab.ts'
-import { handsOn } from './lab.ts'
+import { handsOn, TAINT } from './lab.ts'
 import { dryRun, startGuard } from './process.ts'
 
-const TAINT = 'sekisho.dev/ids-not-ready:NoSchedule'
 const OTHER = { key: 'example.com/other', value: 'x', effect: 'NoSchedule' }
 
 t.test('sekisho guard', async (t) => {
@@ -35,11 +34,7 @@ t.test('sekisho guard', async (t) => {
   t.teardown(() => guard.stop('SIGKILL'))
 
   t.test('taints a node without an IDS, and leaves what others put there', async (t) => {
-    await until(
-      'b is tainted',
-      () => hands.taints('b'),
-      (is) => is.includes(TAINT),
-    )
+    await hands.tainted('b')
     t.same(await hands.taints('b'), ['example.com/other=x:NoSchedule', TAINT])
     t.same(await hands.taints('a'), [])
     const told = await guard.found('NodeBlind', 'tainted')
@@ -105,11 +100,7 @@ t.test('sekisho guard', async (t) => {
 
   t.test('takes the taint off when the IDS is Ready, and tells that it is over', async (t) => {
     await hands.addPod('b', true)
-    await until(
-      'b is free',
-      () => hands.taints('b'),
-      (is) => !is.includes(TAINT),
-    )
+    await hands.free('b')
     t.same(await hands.taints('b'), ['example.com/other=x:NoSchedule'])
     await until(
       'covered',
@@ -128,17 +119,9 @@ t.test('sekisho guard', async (t) => {
 
   t.test('taints again when the IDS is not Ready any more', async (t) => {
     await hands.setReady('a', false)
-    await until(
-      'a is tainted',
-      () => hands.taints('a'),
-      (is) => is.includes(TAINT),
-    )
+    await hands.tainted('a')
     await hands.setReady('a', true)
-    await until(
-      'a is free',
-      () => hands.taints('a'),
-      (is) => !is.includes(TAINT),
-    )
+    await hands.free('a')
     const text = await guard.metrics()
     t.match(text, /sekisho_guard_leader 1/)
     t.match(text, /sekisho_guard_nodes\{state="covered"\} 2/)
@@ -147,17 +130,9 @@ t.test('sekisho guard', async (t) => {
 
   t.test('lets go of nodes that no protected namespace reaches, and of its words there', async () => {
     await hands.setReady('a', false)
-    await until(
-      'a is tainted',
-      () => hands.taints('a'),
-      (is) => is.includes(TAINT),
-    )
+    await hands.tainted('a')
     await hands.patchNamespace('shop', { metadata: { labels: { 'sekisho.dev/protected': null } } })
-    await until(
-      'a is free',
-      () => hands.taints('a'),
-      (is) => !is.includes(TAINT),
-    )
+    await hands.free('a')
     await until(
       'no condition',
       () => hands.condition('shop'),

@@ -3,43 +3,14 @@
  * what was in use before still detects.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import t, { type Test } from 'tap'
-import { ARCHIVE_PATH, archiveOf, rulesFrom, startAgentStation } from './agent-station.ts'
+import t from 'tap'
+import { archiveOf, rulesFrom, startAgentStation } from './agent-station.ts'
+import { beginWithGoodSet, GOOD } from './good-set.ts'
 
 const station = await startAgentStation({ rules: { from: 'none' } })
 t.teardown(() => station.close())
-const { upstream } = station
-let base = 0
-/** The archive that is in use, with its first rule. */
-const GOOD = archiveOf({ 'a.rules': rulesFrom(2_100_000, 20) })
-const serve = (bytes: Uint8Array) => upstream.files.set(ARCHIVE_PATH, bytes)
-
-/** The set of `GOOD` runs, as Suricata itself says and as an attack shows. */
-const goodDetects = async (t: Test, word = 2_100_003, rules = 20) => {
-  const state = await station.until(
-    ({ reload, expected }) => reload === 'verified' && expected === base + rules,
-    'good',
-  )
-  t.match(await station.counts(), { rules_loaded: base + rules, rules_failed: 0 })
-  await station.detects(`word-${word}-end`, word)
-  return state
-}
-
-t.test('startAgentRules() is verified with the rules of the image before anything is fetched', async (t) => {
-  const state = await station.until(({ reload }) => reload === 'verified', 'verified')
-  t.equal(state.set, 'baseline')
-  base = (await station.counts()).rules_loaded
-  t.equal(state.expected, base)
-  t.equal(state.measured, false)
-})
-
-t.test('startAgentRules() takes an archive into use, and its rules detect', async (t) => {
-  serve(GOOD)
-  await station.startAgent({})
-  t.match(await station.event('RulesChanged', /20 rules beside those of the image/), /before it baseline/)
-  const { confirmedAt } = await goodDetects(t)
-  await station.until((state) => state.confirmedAt > confirmedAt, 'confirmed once more by a 304')
-  t.ok(upstream.requests.some((line) => line.endsWith(' 304')))
+const { serve, goodDetects } = beginWithGoodSet(t, station, async (t, rules) => {
+  t.match(await station.counts(), { rules_loaded: rules, rules_failed: 0 })
 })
 
 const sources: Record<string, { bytes: Uint8Array; event: string; note: RegExp }> = {

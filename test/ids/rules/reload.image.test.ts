@@ -5,53 +5,24 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { eventually } from '../wire.ts'
-import { ARCHIVE_PATH, archiveOf, readState, rulesFrom, startAgentStation } from './agent-station.ts'
+import { archiveOf, readState, rulesFrom, startAgentStation } from './agent-station.ts'
+import { beginWithGoodSet } from './good-set.ts'
 
 const station = await startAgentStation({ rules: { from: 'none' } })
 t.teardown(() => station.close())
-const { upstream } = station
-let base = 0
-/** The archive that is in use, with its first rule. */
-const GOOD = archiveOf({ 'a.rules': rulesFrom(2_100_000, 20) })
-const serve = (bytes: Uint8Array) => upstream.files.set(ARCHIVE_PATH, bytes)
-
-/** The set of `GOOD` runs, as Suricata itself says and as an attack shows. */
-const goodDetects = async (t: Test, word = 2_100_003, rules = 20) => {
-  const state = await station.until(
-    ({ reload, expected }) => reload === 'verified' && expected === base + rules,
-    'good',
-  )
-  // Where Suricata is started anew meanwhile, it does not answer for a while, and what was seen before is still told.
+// Where Suricata is started anew meanwhile, it does not answer for a while, and what was seen before is still told.
+const { serve, base, goodDetects } = beginWithGoodSet(t, station, async (t, rules) => {
   let counts: Awaited<ReturnType<typeof station.counts>> | undefined
   await eventually(
     async () => {
       counts = await station.counts().catch(() => undefined)
-      return counts?.rules_loaded === base + rules ? true : undefined
+      return counts?.rules_loaded === rules ? true : undefined
     },
-    () => `Suricata has ${JSON.stringify(counts)}, not ${base + rules} rules`,
+    () => `Suricata has ${JSON.stringify(counts)}, not ${rules} rules`,
   )
   t.equal(counts?.rules_failed, 0)
-  await station.detects(`word-${word}-end`, word)
-  return state
-}
-
-t.test('startAgentRules() is verified with the rules of the image before anything is fetched', async (t) => {
-  const state = await station.until(({ reload }) => reload === 'verified', 'verified')
-  t.equal(state.set, 'baseline')
-  base = (await station.counts()).rules_loaded
-  t.equal(state.expected, base)
-  t.equal(state.measured, false)
-})
-
-t.test('startAgentRules() takes an archive into use, and its rules detect', async (t) => {
-  serve(GOOD)
-  await station.startAgent({})
-  t.match(await station.event('RulesChanged', /20 rules beside those of the image/), /before it baseline/)
-  const { confirmedAt } = await goodDetects(t)
-  await station.until((state) => state.confirmedAt > confirmedAt, 'confirmed once more by a 304')
-  t.ok(upstream.requests.some((line) => line.endsWith(' 304')))
 })
 
 let next = 30
@@ -96,7 +67,7 @@ t.test('startAgentRules() asks again where another reload is under way', async (
   station.sabotage('busy', 'busy')
   serve(archiveOf({ 'a.rules': rulesFrom(2_100_000, rules) }))
   await goodDetects(t, 2_100_000 + rules - 1, rules)
-  t.notOk(station.said().some(({ event, note }) => event === 'RulesTakenBack' && note!.includes(`${base + rules} `)))
+  t.notOk(station.said().some(({ event, note }) => event === 'RulesTakenBack' && note!.includes(`${base() + rules} `)))
 })
 
 t.test('startAgentRules() killed at any moment of a change: one of both sets runs, and is proven', async (t) => {
@@ -121,12 +92,12 @@ t.test('startAgentRules() begins anew with an unreadable state.json, and with wh
   const rules = next - 1
   await station.killAgent('SIGTERM')
   writeFileSync(join(station.stateFolder, 'state.json'), '{"v":1,"good":')
-  upstream.faults.push([/./, (_, response) => response.destroy()])
+  station.upstream.faults.push([/./, (_, response) => response.destroy()])
   await station.startAgent({})
   await station.event('SourceRefused', /^(Unreachable|ConnectionCut)/)
   await sleep(3000)
   await goodDetects(t, 2_100_001, rules)
-  upstream.faults.pop()
+  station.upstream.faults.pop()
   await eventually(
     async () => (readState(station.stateFolder).good.archive === '' ? undefined : true),
     () => 'not fetched again',
